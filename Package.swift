@@ -1,0 +1,53 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Every folder of `Sources/XTGateway` is a target of its own, so that the compiler keeps the direction of imports.
+/// `scripts/check-imports` holds the same table and closes what SwiftPM leaves open.
+func layer(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, path: "Sources/XTGateway/\(name)")
+}
+
+func tests(of layer: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(name: "\(layer)Tests", dependencies: [.init(stringLiteral: layer)] + dependencies)
+}
+
+let log = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "xtgateway",
+  products: [
+    .executable(name: "xtgateway", targets: ["App"]),
+    .executable(name: "xstech-simulator", targets: ["XSTechSimulator"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+  ],
+  targets: [
+    .systemLibrary(name: "CUV", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+    layer("Wire"),
+    layer("EventLoop", ["CUV", "Wire"]),
+    layer("HTTPServer", ["EventLoop", "Wire"]),
+    layer("HTTPClient", ["CCurl", "EventLoop", "Wire"]),
+    layer("OpenAI", ["Wire"]),
+    layer("XSTech", ["Wire"]),
+    layer("Gateway", ["EventLoop", "HTTPClient", "HTTPServer", "OpenAI", "Wire", "XSTech", log]),
+    .executableTarget(
+      name: "App",
+      dependencies: ["EventLoop", "Gateway", "HTTPClient", "HTTPServer", arguments, log],
+      path: "Sources/XTGateway/App"),
+    .executableTarget(
+      name: "XSTechSimulator",
+      dependencies: ["EventLoop", "HTTPServer", "Wire", arguments]),
+    tests(of: "Wire"),
+    tests(of: "EventLoop", ["Wire"]),
+    tests(of: "HTTPServer", ["EventLoop", "Wire"]),
+    tests(of: "HTTPClient", ["EventLoop", "HTTPServer", "Wire"]),
+    tests(of: "OpenAI", ["Wire"]),
+    tests(of: "XSTech", ["Wire"]),
+    tests(of: "Gateway", ["EventLoop", "HTTPClient", "HTTPServer", "OpenAI", "Wire", "XSTech", log]),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,155 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A growable run of bytes with a read index.
+///
+/// Memory comes from `malloc` and grows by `realloc`, so that a buffer of megabytes grows by remapping pages, without
+/// a copy. An empty buffer that was never written to owns no memory. Confined to one thread.
+package final class ByteBuffer {
+  @usableFromInline var base: UnsafeMutableRawPointer?
+  /// Index of the first readable byte.
+  @usableFromInline var start = 0
+  /// Index behind the last readable byte.
+  @usableFromInline var end = 0
+  /// Bytes of memory owned.
+  @usableFromInline var allocated = 0
+
+  @inlinable package init() {}
+
+  package init(capacity: Int) { if capacity > 0 { grow(to: capacity) } }
+
+  package convenience init(_ text: String) {
+    self.init()
+    append(text)
+  }
+
+  package convenience init(_ bytes: some Collection<UInt8>) {
+    self.init(capacity: bytes.count)
+    for byte in bytes { append(byte) }
+  }
+
+  deinit { free(base) }
+
+  /// How many bytes can be read.
+  @inlinable package var count: Int { end - start }
+  @inlinable package var isEmpty: Bool { end == start }
+  /// How many bytes of memory the buffer owns.
+  @inlinable package var capacity: Int { allocated }
+
+  /// The readable bytes; valid until the next mutation of the buffer.
+  @inlinable package var bytes: UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: base.map { UnsafeRawPointer($0) + start }, count: end - start)
+  }
+
+  /// The readable bytes, to be overwritten in place; valid until the next mutation of the buffer.
+  @inlinable package var mutableBytes: UnsafeMutableRawBufferPointer {
+    UnsafeMutableRawBufferPointer(start: base.map { $0 + start }, count: end - start)
+  }
+
+  @inlinable package func append(_ source: UnsafeRawBufferPointer) {
+    guard let from = source.baseAddress, source.count > 0 else { return }
+    if allocated - end < source.count { makeRoom(source.count) }
+    (base! + end).copyMemory(from: from, byteCount: source.count)
+    end += source.count
+  }
+
+  @inlinable package func append(_ text: StaticString) {
+    append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  @inlinable package func append(_ text: String) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  @inlinable package func append(_ text: Substring) {
+    var text = text
+    text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
+  }
+
+  @inlinable package func append(_ array: [UInt8]) { array.withUnsafeBytes { append($0) } }
+
+  @inlinable package func append(_ byte: UInt8) {
+    if allocated == end { makeRoom(1) }
+    (base! + end).storeBytes(of: byte, as: UInt8.self)
+    end += 1
+  }
+
+  /// Appends `value` in decimal digits, with a `-` where it is negative.
+  package func append(decimal value: Int) {
+    withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
+      var index = digits.count
+      var rest = value.magnitude
+      repeat {
+        index -= 1
+        digits[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+        rest /= 10
+      } while rest > 0
+      if value < 0 {
+        index -= 1
+        digits[index] = UInt8(ascii: "-")
+      }
+      append(UnsafeRawBufferPointer(rebasing: digits[index...]))
+    }
+  }
+
+  /// Room for at least `count` more bytes behind the readable ones; say with `commit` how many were filled.
+  @inlinable package func reserve(_ count: Int) -> UnsafeMutableRawBufferPointer {
+    if allocated - end < count { makeRoom(count) }
+    return UnsafeMutableRawBufferPointer(start: base.map { $0 + end }, count: allocated - end)
+  }
+
+  /// Makes `count` bytes of what `reserve` gave readable.
+  @inlinable package func commit(_ count: Int) {
+    precondition(count >= 0 && count <= allocated - end)
+    end += count
+  }
+
+  /// Drops `count` bytes at the front.
+  @inlinable package func consume(_ count: Int) {
+    precondition(count >= 0 && count <= end - start)
+    start += count
+    if start == end {
+      start = 0
+      end = 0
+    }
+  }
+
+  /// Drops the last `count` bytes.
+  @inlinable package func removeLast(_ count: Int) {
+    precondition(count >= 0 && count <= end - start)
+    end -= count
+  }
+
+  /// Drops every byte; keeps the memory unless told otherwise.
+  package func removeAll(keepingCapacity: Bool = true) {
+    start = 0
+    end = 0
+    guard !keepingCapacity else { return }
+    free(base)
+    base = nil
+    allocated = 0
+  }
+
+  /// The readable bytes as text; bytes that are not UTF-8 become U+FFFD.
+  package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  @usableFromInline func makeRoom(_ count: Int) {
+    if start > 0 && allocated - (end - start) >= count && start >= allocated / 2 {
+      memmove(base!, base! + start, end - start)
+      end -= start
+      start = 0
+    } else {
+      grow(to: max(end + count, allocated * 2, 64))
+    }
+  }
+
+  private func grow(to size: Int) {
+    guard let memory = realloc(base, size) else { fatalError("out of memory: cannot grow a buffer to \(size) bytes") }
+    base = memory
+    allocated = size
+  }
+}
