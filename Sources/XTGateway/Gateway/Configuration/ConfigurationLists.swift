@@ -1,0 +1,134 @@
+import Wire
+
+/// Secrets show their beginning only where enough remains hidden.
+package func masked(_ secret: String) -> String {
+  secret.utf8.count >= 16 ? "\(secret.prefix(4))…" : "…"
+}
+
+/// Reads an object's members one by one and refuses those that nobody asked for.
+private struct Members {
+  private let object: JSONValue
+
+  init(_ object: JSONValue, known: [String]) throws(ValueMistake) {
+    guard object.kind == .object else { throw ValueMistake(reason: "must be an object") }
+    self.object = object
+    for (key, _) in object.members {
+      let name = key.string ?? ""
+      guard !known.contains(name) else { continue }
+      throw ValueMistake(reason: "has an unknown member \"\(name)\"\(suggestion(for: name, among: known))")
+    }
+  }
+
+  func value<T: ConfigurationValue>(_ name: StaticString, as type: T.Type = T.self) throws(ValueMistake) -> T? {
+    guard let value = object[name], value.kind != .null else { return nil }
+    do { return try T(json: value) } catch { throw ValueMistake(reason: ".\(name) \(error.reason)") }
+  }
+
+  func integer(_ name: StaticString, atLeast least: Int) throws(ValueMistake) -> Int? {
+    guard let value = try value(name, as: Int.self) else { return nil }
+    guard value >= least else { throw ValueMistake(reason: ".\(name) must be at least \(least)") }
+    return value
+  }
+}
+
+extension Configuration.Cookie: ConfigurationListElement {
+  init(element: JSONValue, index: Int) throws(ValueMistake) {
+    let members = try Members(
+      element, known: ["name", "authorization", "account", "password", "max_concurrency", "weight", "enabled"])
+    let authorization: String? = try members.value("authorization")
+    guard let authorization, !authorization.isEmpty else {
+      let signsIn = element["account"] != nil || element["password"] != nil
+      throw ValueMistake(
+        reason: signsIn
+          ? "has account and password, which this version cannot sign in with: give its token as \"authorization\""
+          : "needs \"authorization\", the account's token")
+    }
+    guard authorization.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F || $0 == 0x20 }) else {
+      throw ValueMistake(reason: ".authorization holds characters that cannot stand in a header")
+    }
+    let name: String = try members.value("name") ?? "cookie-\(index + 1)"
+    guard !name.isEmpty else { throw ValueMistake(reason: ".name must not be empty") }
+    self.init(
+      name: name, authorization: authorization, maxConcurrency: try members.integer("max_concurrency", atLeast: 1),
+      weight: try members.integer("weight", atLeast: 1) ?? 1, enabled: try members.value("enabled") ?? true)
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.key("name")
+    writer.string(name)
+    writer.key("authorization")
+    writer.string(masked(authorization))
+    if let maxConcurrency {
+      writer.key("max_concurrency")
+      writer.int(maxConcurrency)
+    }
+    writer.key("weight")
+    writer.int(weight)
+    writer.key("enabled")
+    writer.bool(enabled)
+    writer.endObject()
+  }
+}
+
+extension Configuration.APIKey: ConfigurationListElement {
+  /// A string, or `{"key":…,"name":…}`.
+  init(element: JSONValue, index: Int) throws(ValueMistake) {
+    let fallback = "key-\(index + 1)"
+    if let text = element.string {
+      self.init(key: text, name: fallback)
+    } else {
+      let members = try Members(element, known: ["key", "name"])
+      self.init(key: try members.value("key") ?? "", name: try members.value("name") ?? fallback)
+    }
+    guard !key.isEmpty else { throw ValueMistake(reason: "needs a key that is not empty") }
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.key("name")
+    writer.string(name)
+    writer.key("key")
+    writer.string(masked(key))
+    writer.endObject()
+  }
+}
+
+/// `models.aliases`: an object, name → value or list of values.
+struct Aliases: ConfigurationValue {
+  static var typeName: String { "object" }
+  var list: [Configuration.Models.Alias]
+
+  init(list: [Configuration.Models.Alias]) { self.list = list }
+
+  init(json: JSONValue) throws(ValueMistake) {
+    guard json.kind == .object else { throw ValueMistake(reason: "must be an object") }
+    list = []
+    for (key, value) in json.members {
+      let name = key.string ?? ""
+      let values = value.string.map { [$0] } ?? value.elements.compactMap(\.string)
+      guard !name.isEmpty, !values.isEmpty, value.kind == .string || values.count == value.count else {
+        throw ValueMistake(reason: ".\(name) must be a model's value, or a list of such values")
+      }
+      list.removeAll { $0.name == name }
+      list.append(.init(name: name, values: values))
+    }
+    list.sort { $0.name < $1.name }
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    for alias in list {
+      writer.key(alias.name)
+      alias.values.write(to: &writer)
+    }
+    writer.endObject()
+  }
+}
+
+extension Configuration.Models {
+  var aliasTable: Aliases {
+    get { Aliases(list: aliases) }
+    set { aliases = newValue.list }
+  }
+}

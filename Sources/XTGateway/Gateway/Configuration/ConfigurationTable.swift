@@ -1,0 +1,141 @@
+import Wire
+
+/// One key: its name, its type and its documentation, and how it is read and shown.
+package struct ConfigurationKey: Sendable {
+  /// `pool.max_concurrency`; a dot is a nested object.
+  package let name: String
+  package let typeName: String
+  package let documentation: String
+  /// Whether an environment variable's text is the value itself.
+  let isPlainText: Bool
+  let read: @Sendable (JSONValue, inout Configuration) throws -> Void
+  let write: @Sendable (Configuration, inout JSONWriter) -> Void
+
+  /// `XTGATEWAY_POOL_MAX_CONCURRENCY`
+  package var environmentName: String {
+    "XTGATEWAY_" + name.uppercased().split(separator: ".").joined(separator: "_")
+  }
+
+  init<T: ConfigurationValue>(
+    _ name: String, _ path: WritableKeyPath<Configuration, T> & Sendable, _ documentation: String,
+    check: @escaping @Sendable (T) -> String? = { _ in nil }
+  ) {
+    self.name = name
+    self.documentation = documentation
+    typeName = T.typeName
+    isPlainText = T.isPlainText
+    read = { json, configuration in
+      let value = try T(json: json)
+      if let reason = check(value) { throw ValueMistake(reason: reason) }
+      configuration[keyPath: path] = value
+    }
+    write = { configuration, writer in configuration[keyPath: path].write(to: &writer) }
+  }
+
+  init(_ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, in range: ClosedRange<Int>, _ documentation: String) {
+    self.init(
+      name, path, documentation,
+      check: { range.contains($0) ? nil : "must be between \(range.lowerBound) and \(range.upperBound)" })
+  }
+}
+
+/// The declaration of every key. `check-config`, the documentation's table and the loader all come from it.
+package enum ConfigurationTable {
+  private static let milliseconds = 1...86_400_000
+  private static let seconds = 1...31_536_000
+
+  package static let keys: [ConfigurationKey] = server + upstream + models + pool + limits + log
+
+  private static let server: [ConfigurationKey] = [
+    .init(
+      "host", \.host, "Address to listen on. Anything but loopback needs `api_keys` or `allow_anonymous`.",
+      check: { $0.isEmpty ? "must not be empty" : nil }),
+    .init("port", \.port, in: 0...65535, "Port to listen on; 0 takes a free one and logs it."),
+    .init(
+      "cookies", \.cookies,
+      "The operator's accounts: objects with `authorization` (the token, verbatim), and optionally `name`, `max_concurrency`, `weight`, `enabled`."
+    ),
+    .init("api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key` and `name`. Empty: no key is asked for."),
+    .init("allow_anonymous", \.allowAnonymous, "Allows to listen beyond loopback without `api_keys`."),
+    .init(
+      "shutdown_timeout_seconds", \.shutdownTimeoutSeconds, in: 0...3600,
+      "How long running answers may go on after SIGTERM or SIGINT; then they end with an error in the stream."),
+  ]
+
+  private static let upstream: [ConfigurationKey] = [
+    .init("upstream.base_url", \.upstream.baseURL, "The XSTech service, scheme and host.", check: checkURL),
+    .init("upstream.app_version", \.upstream.appVersion, "Sent as `x-app-version`.", check: checkHeader),
+    .init("upstream.user_agent", \.upstream.userAgent, "Sent as `user-agent`.", check: checkHeader),
+    .init("upstream.ca_file", \.upstream.caFile, "PEM file of certificate authorities to trust; empty: the system's."),
+    .init("upstream.http_version", \.upstream.httpVersion, "HTTP version towards XSTech; `2` over TLS only."),
+    .init(
+      "upstream.connect_timeout_ms", \.upstream.connectTimeoutMilliseconds, in: milliseconds,
+      "Longest time to connect, name resolution and TLS included."),
+    .init(
+      "upstream.first_byte_timeout_ms", \.upstream.firstByteTimeoutMilliseconds, in: milliseconds,
+      "Longest wait for the first byte of an answer."),
+    .init(
+      "upstream.idle_timeout_ms", \.upstream.idleTimeoutMilliseconds, in: milliseconds, "Longest silence within an answer."),
+    .init("upstream.total_timeout_ms", \.upstream.totalTimeoutMilliseconds, in: milliseconds, "Longest time for one request in all."),
+    .init(
+      "upstream.max_idle_seconds", \.upstream.maxIdleSeconds, in: 1...3600,
+      "Idle upstream connections are dropped after this, before the upstream drops them."),
+    .init("upstream.max_event_bytes", \.upstream.maxEventBytes, in: 1024...1_073_741_824, "Longest line of an event stream, in bytes."),
+  ]
+
+  private static let models: [ConfigurationKey] = [
+    .init("models.credits", \.models.credits, "Price labels of the models to offer."),
+    .init("models.prefix", \.models.prefix, "Put in front of every model's value to make its id."),
+    .init("models.aliases", \.models.aliasTable, "More names: name → a model's value, or a list of values in order of preference."),
+    .init("models.refresh_seconds", \.models.refreshSeconds, in: seconds, "How often the list of models is fetched again."),
+    .init(
+      "stream.keep_alive_seconds", \.stream.keepAliveSeconds, in: 1...3600,
+      "A stream that is silent for this long gets a comment, so that no proxy gives up."),
+  ]
+
+  private static let pool: [ConfigurationKey] = [
+    .init("pool.max_concurrency", \.pool.maxConcurrency, in: 1...1_000_000, "Completions at a time on an account that names no number of its own."),
+    .init("pool.queue_limit", \.pool.queueLimit, in: 0...1_000_000, "Requests that may wait for an account; beyond it 503 `pool_busy`."),
+    .init("pool.queue_timeout_ms", \.pool.queueTimeoutMilliseconds, in: milliseconds, "Longest wait for an account; then 503 `pool_busy`."),
+    .init(
+      "pool.retry_ambiguous", \.pool.retryAmbiguous,
+      "Send a message again when a connection died without an answer, although the upstream may have worked (and charged) already."),
+    .init("sessions.idle_timeout_seconds", \.sessions.idleTimeoutSeconds, in: seconds, "A conversation idle for this long is forgotten and deleted upstream."),
+    .init("sessions.cleanup_interval_seconds", \.sessions.cleanupIntervalSeconds, in: seconds, "How often idle conversations are looked for."),
+    .init("sessions.max", \.sessions.max, in: 1...10_000_000, "Conversations kept at most; the least recently used go first."),
+  ]
+
+  private static let limits: [ConfigurationKey] = [
+    .init("limits.max_body_bytes", \.limits.maxBodyBytes, in: 1024...1_073_741_824, "Largest request body; beyond it 413."),
+    .init("limits.max_header_bytes", \.limits.maxHeaderBytes, in: 1024...1_048_576, "Largest request head; beyond it 431."),
+    .init("limits.max_headers", \.limits.maxHeaders, in: 8...1024, "Most header fields; beyond it 431."),
+    .init("limits.max_url_bytes", \.limits.maxURLBytes, in: 64...65_536, "Longest request target; beyond it 414."),
+    .init("limits.max_connections", \.limits.maxConnections, in: 1...1_000_000, "Client connections at a time; beyond it 503."),
+    .init("limits.header_timeout_ms", \.limits.headerTimeoutMilliseconds, in: milliseconds, "Longest time for a request's head; then 408."),
+    .init("limits.keep_alive_timeout_ms", \.limits.keepAliveTimeoutMilliseconds, in: milliseconds, "An idle connection is closed after this."),
+    .init("limits.write_timeout_ms", \.limits.writeTimeoutMilliseconds, in: milliseconds, "A client that takes nothing for this long is cut off."),
+    .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
+    .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
+    .init("limits.max_files", \.limits.maxFiles, in: 0...64, "Most images of one turn; the upstream's own limit wins where it is smaller."),
+    .init("limits.max_image_bytes", \.limits.maxImageBytes, in: 1024...1_073_741_824, "Largest image; the upstream's own limit wins where it is smaller."),
+  ]
+
+  private static let log: [ConfigurationKey] = [
+    .init("log.level", \.log.level, "Least level that is logged."),
+    .init("log.format", \.log.format, "`text` for people, `json` for machines, one object a line."),
+    .init("log.file", \.log.file, "File to append to; empty: standard error."),
+  ]
+
+  private static let checkURL: @Sendable (String) -> String? = { url in
+    for scheme in ["http://", "https://"] where url.hasPrefix(scheme) {
+      let authority = url.dropFirst(scheme.count)
+      let isPlain = authority.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "@") }
+      return isPlain && !authority.isEmpty && authority.first != "/" ? nil : "must be a URL without user, query and fragment"
+    }
+    return "must begin with http:// or https://"
+  }
+
+  private static let checkHeader: @Sendable (String) -> String? = { text in
+    text.utf8.allSatisfy { $0 >= 0x20 && $0 < 0x7F } ? nil : "must be printable ASCII"
+  }
+}

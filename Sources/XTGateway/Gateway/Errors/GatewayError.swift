@@ -1,0 +1,199 @@
+import HTTPServer
+import OpenAI
+
+/// Whose fault a failure is.
+package enum Blame: String, Sendable { case client, request, model, account, upstream, gateway }
+
+/// Everything that can go wrong with a request, once. What it means for the client (status, type, code), for the log and
+/// for the pool is in the switches below.
+package enum GatewayError: Error, Equatable, Sendable {
+  // The client's request
+  case invalidRequest(RequestError)
+  case invalidAPIKey
+  case unknownURL(path: String)
+  case methodNotAllowed(allowed: String)
+  case unsupportedMediaType(String)
+  case modelNotFound(name: String, hint: String)
+  case http(HTTPProblem)
+  // What the upstream says of the request
+  case contentRejected(String)
+  case contextLengthExceeded(String)
+  case imageRejected(String)
+  // The upstream and its accounts
+  case modelUnavailable(String)
+  case rateLimited(retryAfterSeconds: Int?, String)
+  case credentialsExhausted(String)
+  case unreachable(String)
+  case badResponse(String)
+  case emptyAnswer
+  case upstreamFailed(String)
+  case timeout(Waiting)
+  // This gateway
+  case noCookies
+  case poolBusy(String)
+  case poolUnavailable(String)
+  case modelsNotLoaded(String)
+  case shuttingDown
+
+  /// What a time-out waited for.
+  package enum Waiting: String, Sendable {
+    case firstByte = "the first byte of the answer"
+    case nextByte = "more of the answer"
+    case end = "the end of the answer"
+  }
+}
+
+extension GatewayError {
+  package var status: Int {
+    switch self {
+    case .invalidRequest, .contentRejected, .contextLengthExceeded, .imageRejected: 400
+    case .invalidAPIKey: 401
+    case .unknownURL, .modelNotFound: 404
+    case .methodNotAllowed: 405
+    case .unsupportedMediaType: 415
+    case .http(let problem): problem.status
+    case .rateLimited: 429
+    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed: 502
+    case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 503
+    case .timeout: 504
+    }
+  }
+
+  package var type: String {
+    switch self {
+    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .contentRejected,
+      .contextLengthExceeded, .imageRejected:
+      "invalid_request_error"
+    case .http(.tooManyConnections): "service_unavailable"
+    case .http: "invalid_request_error"
+    case .rateLimited: "rate_limit_error"
+    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: "upstream_error"
+    case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: "service_unavailable"
+    }
+  }
+
+  package var code: String {
+    switch self {
+    case .invalidRequest(let error): error.code.rawValue
+    case .invalidAPIKey: "invalid_api_key"
+    case .unknownURL: "unknown_url"
+    case .methodNotAllowed: "method_not_allowed"
+    case .unsupportedMediaType: "unsupported_media_type"
+    case .modelNotFound: "model_not_found"
+    case .http(let problem): problem.errorCode
+    case .contentRejected: "content_rejected"
+    case .contextLengthExceeded: "context_length_exceeded"
+    case .imageRejected: "invalid_image"
+    case .modelUnavailable: "model_unavailable"
+    case .rateLimited: "upstream_rate_limited"
+    case .credentialsExhausted: "upstream_credentials_exhausted"
+    case .unreachable: "upstream_unreachable"
+    case .badResponse: "upstream_bad_response"
+    case .emptyAnswer: "upstream_empty"
+    case .upstreamFailed: "upstream_failed"
+    case .timeout: "upstream_timeout"
+    case .noCookies: "no_cookies"
+    case .poolBusy: "pool_busy"
+    case .poolUnavailable: "pool_unavailable"
+    case .modelsNotLoaded: "models_not_loaded"
+    case .shuttingDown: "shutting_down"
+    }
+  }
+
+  package var param: String? {
+    switch self {
+    case .invalidRequest(let error): error.param
+    case .modelNotFound, .modelUnavailable: "model"
+    case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
+    case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .credentialsExhausted, .unreachable,
+      .badResponse, .emptyAnswer, .upstreamFailed, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown:
+      nil
+    }
+  }
+
+  package var message: String {
+    switch self {
+    case .invalidRequest(let error): error.message
+    case .invalidAPIKey:
+      "Incorrect API key provided. Send one of this gateway's api_keys as 'Authorization: Bearer …' or 'x-api-key'."
+    case .unknownURL(let path): "Unknown request URL: \(path). This gateway serves /v1/chat/completions, /v1/models and /health."
+    case .methodNotAllowed(let allowed): "Method not allowed; allowed: \(allowed)."
+    case .unsupportedMediaType(let type): "Unsupported content type '\(type)': send application/json."
+    case .modelNotFound(let name, let hint): "The model '\(name)' does not exist\(hint). GET /v1/models lists those that do."
+    case .http(let problem): problem.message
+    case .contentRejected(let words): "The upstream rejected the content: \(words)"
+    case .contextLengthExceeded(let words): "The conversation is too long for the model: \(words)"
+    case .imageRejected(let words): "The upstream rejected an image: \(words)"
+    case .modelUnavailable(let words): "The model is not available at the moment: \(words)"
+    case .rateLimited(_, let words): "The upstream limits the rate of requests: \(words)"
+    case .credentialsExhausted(let words):
+      "The upstream does not accept the gateway's account; its operator has to renew it. It says: \(words)"
+    case .unreachable(let reason): "The upstream cannot be reached: \(reason)"
+    case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"
+    case .emptyAnswer: "The upstream ended its answer without a word."
+    case .upstreamFailed(let words): "The upstream failed: \(words)"
+    case .timeout(let waiting): "The upstream took too long: gave up waiting for \(waiting.rawValue)."
+    case .noCookies: "No XSTech account is configured: add one under \"cookies\" in the configuration (or XTGATEWAY_COOKIES)."
+    case .poolBusy(let state): "All XSTech accounts are busy: \(state)."
+    case .poolUnavailable(let state): "No XSTech account can serve now: \(state)."
+    case .modelsNotLoaded(let reason): "The list of models is not loaded yet: \(reason)"
+    case .shuttingDown: "The gateway is shutting down."
+    }
+  }
+
+  /// Seconds for `Retry-After`; nil where trying again changes nothing.
+  package var retryAfterSeconds: Int? {
+    switch self {
+    case .rateLimited(let seconds, _): max(1, seconds ?? 5)
+    case .noCookies: 60
+    case .modelUnavailable, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 5
+    case .poolBusy, .http(.tooManyConnections): 1
+    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .contentRejected,
+      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout:
+      nil
+    }
+  }
+
+  package var blame: Blame {
+    switch self {
+    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http: .client
+    case .contentRejected, .contextLengthExceeded, .imageRejected: .request
+    case .modelUnavailable: .model
+    case .rateLimited, .credentialsExhausted: .account
+    case .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: .upstream
+    case .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: .gateway
+    }
+  }
+
+  package var body: ErrorBody { ErrorBody(message: message, type: type, param: param, code: code) }
+}
+
+extension HTTPProblem {
+  var errorCode: String {
+    switch self {
+    case .malformed: "bad_request"
+    case .headerTooLarge: "request_header_fields_too_large"
+    case .targetTooLong: "uri_too_long"
+    case .bodyTooLarge: "payload_too_large"
+    case .requestTimeout: "request_timeout"
+    case .unsupportedTransferCoding: "not_implemented"
+    case .unsupportedVersion: "http_version_not_supported"
+    case .expectationFailed: "expectation_failed"
+    case .tooManyConnections: "too_many_connections"
+    }
+  }
+
+  var message: String {
+    switch self {
+    case .malformed(let reason): "Malformed HTTP request: \(reason)."
+    case .headerTooLarge: "The request's header fields are too large or too many."
+    case .targetTooLong: "The request's URL is too long."
+    case .bodyTooLarge(let limit): "The request's body is larger than the limit of \(limit) bytes (limits.max_body_bytes)."
+    case .requestTimeout: "The request did not arrive in time."
+    case .unsupportedTransferCoding: "The only transfer coding understood is 'chunked'."
+    case .unsupportedVersion: "The only HTTP versions understood are 1.0 and 1.1."
+    case .expectationFailed: "The only expectation understood is '100-continue'."
+    case .tooManyConnections: "Too many connections to this gateway (limits.max_connections)."
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import Wire
+
+/// A decoded body of `POST /v1/chat/completions`.
+package struct ChatRequest {
+  package var model: String
+  package var messages: [Message]
+  package var stream: Bool
+  /// `stream_options.include_usage`.
+  package var includesUsage: Bool
+  /// 0 to 2.
+  package var temperature: Double?
+  /// -2 to 2.
+  package var presencePenalty: Double?
+  /// -2 to 2.
+  package var frequencyPenalty: Double?
+  /// `max_completion_tokens`, else `max_tokens`; at least 1.
+  package var maxTokens: Int?
+  /// Up to four, none empty.
+  package var stop: [String]
+}
+
+package struct Message {
+  package enum Role: String, Sendable { case system, developer, user, assistant, tool, function }
+  package var role: Role
+  /// The text parts, joined by line breaks.
+  package var text: String
+  package var images: [Image]
+}
+
+/// An image of a message. Its base64 text stays where the request brought it.
+package struct Image {
+  /// By the image's own first bytes: `image/png`.
+  package var format: ImageFormat
+  package var buffer: ByteBuffer
+  /// Where the base64 text stands in `buffer`'s readable bytes.
+  package var base64: Range<Int>
+  /// Size of the decoded image in bytes.
+  package var byteCount: Int
+  /// Path of the part: `messages[0].content[1].image_url`.
+  package var param: String
+}
+
+/// What a request may hold; beyond it, it is refused.
+package struct RequestLimits: Sendable {
+  package var maxJSONDepth = 64
+  package var maxMessages = 4096
+  package var maxImageBytes = 10_485_760
+
+  package init() {}
+}
+
+extension ChatRequest {
+  /// Decodes a body. Images are not copied: they keep `body` and refer to it.
+  package static func decode(_ body: ByteBuffer, limits: RequestLimits) throws(RequestError) -> ChatRequest {
+    let document: JSONDocument
+    do { document = try JSONDocument(parsing: body.bytes, maxDepth: limits.maxJSONDepth) } catch {
+      throw RequestError(.invalidJSON, "The request's body is not valid JSON: \(error).")
+    }
+    guard document.root.kind == .object else { throw RequestError(.invalidJSON, "The request's body must be a JSON object.") }
+    let fields = Fields(document.root)
+    try UnsupportedParameters.check(fields)
+    guard let model = try fields.string("model"), !model.isEmpty else {
+      throw RequestError(.invalidValue, "You must provide a model parameter.", param: "model")
+    }
+    let options = try fields.object("stream_options")
+    let maxTokens = try fields.integer("max_tokens", in: 1...Int.max)
+    return ChatRequest(
+      model: model,
+      messages: try MessageDecoder(body: body, limits: limits).messages(fields),
+      stream: try fields.bool("stream") ?? false,
+      includesUsage: try options?.bool("include_usage") ?? false,
+      temperature: try fields.number("temperature", in: 0...2),
+      presencePenalty: try fields.number("presence_penalty", in: -2...2),
+      frequencyPenalty: try fields.number("frequency_penalty", in: -2...2),
+      maxTokens: try fields.integer("max_completion_tokens", in: 1...Int.max) ?? maxTokens,
+      stop: try stopSequences(fields))
+  }
+
+  private static func stopSequences(_ fields: Fields) throws(RequestError) -> [String] {
+    guard let value = fields.value("stop") else { return [] }
+    if let one = value.string { return one.isEmpty ? [] : [one] }
+    guard value.kind == .array else { throw .wrongType("stop", expected: "a string or an array of strings", got: .init(value.kind)) }
+    var stops: [String] = []
+    for (index, element) in value.elements.enumerated() {
+      guard let text = element.string else { throw .wrongType("stop[\(index)]", expected: "a string", got: .init(element.kind)) }
+      if !text.isEmpty { stops.append(text) }
+    }
+    guard value.count <= 4 else {
+      throw RequestError(.invalidValue, "Invalid 'stop': at most 4 sequences, but got \(value.count).", param: "stop")
+    }
+    return stops
+  }
+}

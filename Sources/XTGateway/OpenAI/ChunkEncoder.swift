@@ -1,0 +1,115 @@
+import Wire
+
+/// Token counts, in OpenAI's terms.
+package struct CompletionUsage: Equatable, Sendable {
+  package var promptTokens: Int
+  package var completionTokens: Int
+  package var totalTokens: Int
+
+  package init(promptTokens: Int, completionTokens: Int, totalTokens: Int) {
+    (self.promptTokens, self.completionTokens, self.totalTokens) = (promptTokens, completionTokens, totalTokens)
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.key("prompt_tokens")
+    writer.int(promptTokens)
+    writer.key("completion_tokens")
+    writer.int(completionTokens)
+    writer.key("total_tokens")
+    writer.int(totalTokens)
+    writer.endObject()
+  }
+}
+
+/// What all answers to one request share.
+package struct CompletionIdentity: Sendable {
+  /// `chatcmpl-…`
+  package var id: String
+  /// Unix seconds.
+  package var created: Int
+  /// As the client asked for it.
+  package var model: String
+
+  package init(id: String, created: Int, model: String) { (self.id, self.created, self.model) = (id, created, model) }
+}
+
+/// Encodes `chat.completion.chunk` events. A piece is the inside of a JSON string literal already; it is put between a head
+/// and a tail that are made once per stream.
+package struct ChunkEncoder: ~Copyable {
+  /// `data: {"id":…,"choices":[`
+  private let head: [UInt8]
+  /// Behind the delta of an unfinished choice.
+  private let tail: [UInt8]
+  private let includesUsage: Bool
+
+  package init(_ identity: CompletionIdentity, includesUsage: Bool) {
+    self.includesUsage = includesUsage
+    let buffer = ByteBuffer(capacity: 256)
+    buffer.append(#"data: {"id":"#)
+    var writer = JSONWriter(buffer)
+    writer.string(identity.id)
+    buffer.append(#","object":"chat.completion.chunk","created":"#)
+    buffer.append(decimal: identity.created)
+    buffer.append(#","model":"#)
+    writer = JSONWriter(buffer)
+    writer.string(identity.model)
+    buffer.append(#","choices":["#)
+    head = Array(buffer.bytes)
+    tail = Array((#"},"logprobs":null,"finish_reason":null}]"# + (includesUsage ? #","usage":null"# : "") + "}\n\n").utf8)
+  }
+
+  private func append(_ delta: StaticString, to buffer: ByteBuffer) {
+    buffer.append(head)
+    buffer.append(#"{"index":0,"delta":{"#)
+    buffer.append(delta)
+  }
+
+  /// The first chunk: the role.
+  package func appendRole(to buffer: ByteBuffer) {
+    append(#""role":"assistant","content":"""#, to: buffer)
+    buffer.append(tail)
+  }
+
+  /// - Parameter inside: the inside of a valid JSON string literal.
+  package func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
+    append(#""content":""#, to: buffer)
+    buffer.append(inside)
+    buffer.append(UInt8(ascii: "\""))
+    buffer.append(tail)
+  }
+
+  /// - Parameter inside: the inside of a valid JSON string literal.
+  package func appendReasoning(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
+    append(#""reasoning_content":""#, to: buffer)
+    buffer.append(inside)
+    buffer.append(UInt8(ascii: "\""))
+    buffer.append(tail)
+  }
+
+  /// The end: the finish reason, then the usage (if it was asked for and is known), then `[DONE]`.
+  package func appendEnd(usage: CompletionUsage?, to buffer: ByteBuffer) {
+    append("", to: buffer)
+    buffer.append(#"},"logprobs":null,"finish_reason":"stop"}]"#)
+    if includesUsage { buffer.append(#","usage":null"#) }
+    buffer.append("}\n\n")
+    if includesUsage, let usage {
+      buffer.append(head)
+      buffer.append(#"],"usage":"#)
+      var writer = JSONWriter(buffer)
+      usage.write(to: &writer)
+      buffer.append("}\n\n")
+    }
+    buffer.append("data: [DONE]\n\n")
+  }
+
+  /// A comment that keeps proxies and clients from giving up; no output.
+  package static func appendKeepAlive(to buffer: ByteBuffer) { buffer.append(": keep-alive\n\n") }
+
+  /// An error after the head is out. Nothing follows it.
+  package static func appendError(_ error: ErrorBody, to buffer: ByteBuffer) {
+    buffer.append("data: ")
+    error.write(to: buffer)
+    buffer.append("\n\n")
+  }
+}

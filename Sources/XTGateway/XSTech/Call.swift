@@ -1,0 +1,102 @@
+import Wire
+
+/// The calls the gateway makes (`docs/upstream-protocol.md`, "Calls").
+package enum Call: Sendable {
+  case models
+  case createSession(model: String)
+  case updateSession(id: Int)
+  case deleteSessions(ids: [Int])
+  case clearContext(id: Int)
+  case listSessions(page: Int)
+  case completion
+
+  package enum Method: Sendable { case get, post, put, delete }
+
+  package var method: Method {
+    switch self {
+    case .models, .listSessions: .get
+    case .createSession, .clearContext, .completion: .post
+    case .updateSession: .put
+    case .deleteSessions: .delete
+    }
+  }
+
+  /// Path and query, to be put behind the base URL.
+  package var path: String {
+    switch self {
+    case .models: return "/api/chat/tmpl"
+    case .createSession: return "/api/chat/session"
+    case .updateSession(let id): return "/api/chat/session/\(id)"
+    case .deleteSessions(let ids):
+      if ids.count == 1 { return "/api/chat/session/\(ids[0])" }
+      // `[` and `]` are not allowed as they stand in a query (RFC 3986, section 3.4).
+      return "/api/chat/session/batch?" + ids.map { "ids%5B%5D=\($0)" }.joined(separator: "&")
+    case .clearContext(let id): return "/api/chat/context-clear/\(id)"
+    case .listSessions(let page): return "/api/chat/session?page=\(page)"
+    case .completion: return "/api/chat/completions"
+    }
+  }
+
+  /// Whether a second sending does no harm.
+  package var isIdempotent: Bool {
+    switch self {
+    case .models, .updateSession, .deleteSessions, .clearContext, .listSessions: true
+    case .createSession, .completion: false
+    }
+  }
+
+  /// The call's name in metrics and logs.
+  package var name: String {
+    switch self {
+    case .models: "models"
+    case .createSession: "create_session"
+    case .updateSession: "update_session"
+    case .deleteSessions: "delete_sessions"
+    case .clearContext: "clear_context"
+    case .listSessions: "list_sessions"
+    case .completion: "completion"
+    }
+  }
+
+  /// The body of `createSession`.
+  package static func createSessionBody(model: String) -> ByteBuffer {
+    let body = ByteBuffer()
+    var writer = JSONWriter(body)
+    writer.beginObject()
+    writer.key("model")
+    writer.string(model)
+    writer.key("plugins")
+    writer.beginArray()
+    writer.endArray()
+    writer.key("mcp")
+    writer.beginArray()
+    writer.endArray()
+    writer.key("webSearch")
+    writer.bool(false)
+    writer.endObject()
+    return body
+  }
+}
+
+/// Header lines of every request.
+package struct RequestHeaders: Sendable {
+  package var authorization: String
+  package var appVersion: String
+  package var userAgent: String
+  /// Scheme and authority of the upstream: `https://xstech.one`.
+  package var origin: String
+
+  package init(authorization: String, appVersion: String, userAgent: String, origin: String) {
+    (self.authorization, self.appVersion) = (authorization, appVersion)
+    (self.userAgent, self.origin) = (userAgent, origin)
+  }
+
+  package func lines(accept: String, hasBody: Bool) -> [String] {
+    var lines = [
+      "authorization: \(authorization)", "x-app-version: \(appVersion)", "accept: \(accept)", "origin: \(origin)",
+      "referer: \(origin)/chat", "user-agent: \(userAgent)",
+    ]
+    if hasBody { lines.append("content-type: application/json") }
+    return lines
+  }
+}

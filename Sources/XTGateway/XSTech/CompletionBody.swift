@@ -1,0 +1,49 @@
+import Wire
+
+/// A file of a completion: `data:<media type>;base64,<base64>`, the base64 text standing in `buffer`.
+package struct File {
+  package var name: String
+  package var mediaType: String
+  package var buffer: ByteBuffer
+  package var base64: Range<Int>
+
+  package init(name: String, mediaType: String, buffer: ByteBuffer, base64: Range<Int>) {
+    (self.name, self.mediaType, self.buffer, self.base64) = (name, mediaType, buffer, base64)
+  }
+}
+
+/// The body of `POST /api/chat/completions`, in parts: what the gateway writes, with the files' base64 text between, where it lies.
+package struct CompletionBody {
+  package typealias Part = (buffer: ByteBuffer, range: Range<Int>)
+  package private(set) var parts: [Part] = []
+  private let written = ByteBuffer()
+  private var from = 0
+
+  package init(text: String, sessionID: Int, files: [File]) {
+    var writer = JSONWriter(written)
+    writer.beginObject()
+    writer.key("text")
+    writer.string(text)
+    writer.key("sessionId")
+    writer.int(sessionID)
+    written.append(#","files":["#)
+    for (index, file) in files.enumerated() {
+      if index > 0 { written.append(UInt8(ascii: ",")) }
+      written.append(#"{"name":""#)
+      written.append(file.name)
+      written.append(#"","data":"data:"#)
+      written.append(file.mediaType)
+      written.append(";base64,")
+      cut()
+      parts.append((file.buffer, file.base64))
+      written.append(#""}"#)
+    }
+    written.append("]}")
+    cut()
+  }
+
+  private mutating func cut() {
+    parts.append((written, from..<written.count))
+    from = written.count
+  }
+}

@@ -1,0 +1,89 @@
+import Wire
+
+/// One event of a completion's stream (`docs/upstream-protocol.md`, "A completion").
+///
+/// The bytes of `text` lie in what was decoded and are valid only as long as that is.
+package enum Event {
+  /// A piece of the answer: the inside of a valid JSON string literal, without its quotes; `hasEscapes` where a backslash stands in it.
+  case text(UnsafeRawBufferPointer, hasEscapes: Bool)
+  /// The record of the finished message.
+  case record(Record)
+  /// The completion failed: a `code` other than 0, with the upstream's own words.
+  case failure(code: Int, message: String)
+  /// `[DONE]`.
+  case done
+  /// A type that this version does not know; must be tolerated.
+  case unknown
+}
+
+/// What a finished message says of itself.
+package struct Record: Equatable {
+  /// The whole answer, decoded; empty where the record has none.
+  package var text: [UInt8]
+  package var usage: Usage?
+
+  package init(text: [UInt8], usage: Usage?) { (self.text, self.usage) = (text, usage) }
+}
+
+/// Token counts of a message, as the upstream counts them.
+package struct Usage: Equatable, Sendable {
+  package var prompt: Int
+  package var completion: Int
+  package var total: Int
+
+  package init(prompt: Int, completion: Int, total: Int) { (self.prompt, self.completion, self.total) = (prompt, completion, total) }
+}
+
+/// An event's data is neither `[DONE]` nor a JSON object of the known form.
+package struct EventError: Error, Equatable {
+  package let reason: String
+}
+
+extension Event {
+  /// Decodes the data of one event: the usual text piece by the fast scanner, everything else by the full parser.
+  @inlinable package static func decode(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
+    if let piece = TextPieceScanner.scan(data) { return .text(piece.inside, hasEscapes: piece.hasEscapes) }
+    return try decodeFully(data)
+  }
+
+  /// Decodes any event with the full parser.
+  package static func decodeFully(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
+    if isDone(data) { return .done }
+    let document: JSONDocument
+    do { document = try JSONDocument(parsing: data) } catch { throw EventError(reason: "an event is not JSON: \(error)") }
+    let event = document.root
+    guard event.kind == .object else { throw EventError(reason: "an event is not a JSON object") }
+    let code = Envelope.code(of: event)
+    guard code == 0 else { return .failure(code: code, message: Envelope.message(of: event)) }
+    guard let payload = event["data"] else { return .unknown }
+    switch event["type"]?.string {
+    case "string" where payload.kind == .string:
+      let inside = UnsafeRawBufferPointer(rebasing: payload.raw.dropFirst().dropLast())
+      return .text(inside, hasEscapes: !payload.isPlainString)
+    case "object" where payload.kind == .object: return .record(Record(payload))
+    default: return .unknown
+    }
+  }
+
+  private static func isDone(_ data: UnsafeRawBufferPointer) -> Bool {
+    var rest = data[...]
+    while let last = rest.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { rest.removeLast() }
+    while let first = rest.first, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { rest.removeFirst() }
+    return rest.elementsEqual("[DONE]".utf8)
+  }
+}
+
+extension Record {
+  init(_ value: JSONValue) {
+    let answer = ByteBuffer()
+    value["aiText"]?.appendDecoded(to: answer)
+    let prompt = value["promptTokens"]?.int
+    let completion = value["completionTokens"]?.int
+    var usage: Usage?
+    if let prompt, let completion, prompt >= 0, completion >= 0 {
+      let total = value["useTokens"]?.int ?? 0
+      usage = Usage(prompt: prompt, completion: completion, total: total > 0 ? total : prompt &+ completion)
+    }
+    self.init(text: Array(answer.bytes), usage: usage)
+  }
+}

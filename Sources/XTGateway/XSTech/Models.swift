@@ -1,0 +1,46 @@
+import Wire
+
+/// A model as the upstream offers it.
+package struct Model: Equatable, Sendable {
+  /// What a session calls it: `openai::gpt-5.5`.
+  package var value: String
+  /// For people: `GPT-5.5`.
+  package var label: String
+  /// The price label of one message: `1积分`, `免费`; empty where the upstream gives none.
+  package var price: String
+  package var takesImages: Bool
+
+  package init(value: String, label: String, price: String, takesImages: Bool) {
+    (self.value, self.label, self.price, self.takesImages) = (value, label, price, takesImages)
+  }
+}
+
+/// The answer of `GET /api/chat/tmpl`.
+package struct ModelList: Equatable, Sendable {
+  package var models: [Model]
+  package var defaultModel: String?
+  /// Most files in one message.
+  package var maxFiles: Int?
+  /// Largest file in bytes.
+  package var maxFileBytes: Int?
+
+  package init?(_ data: JSONValue) {
+    guard let list = data["models"], list.kind == .array else { return nil }
+    models = list.elements.compactMap(Model.init)
+    defaultModel = data["defModel"]?.string
+    maxFiles = data["mFileCount"]?.int.flatMap { $0 > 0 ? $0 : nil }
+    maxFileBytes = data["mFileSize"]?.double.flatMap { $0 > 0 && $0 < 1e6 ? Int($0 * 1_048_576) : nil }
+  }
+}
+
+extension Model {
+  /// Tolerates what is unknown; a model without a value is of no use.
+  init?(_ entry: JSONValue) {
+    guard let value = entry["value"]?.string, !value.isEmpty else { return nil }
+    let attributes = entry["attr"]
+    self.init(
+      value: value, label: entry["label"]?.string ?? value,
+      price: attributes?["integral"]?.string ?? entry["integral"]?.string ?? "",
+      takesImages: attributes?["capabilities"]?["imageInput"]?.bool ?? true)
+  }
+}
