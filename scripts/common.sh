@@ -11,7 +11,7 @@ fail() {
 
 need_swift() {
   local found major minor
-  found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1)
+  found=$(swift --version 2>/dev/null | sed -n 's/.*Swift version \([0-9][0-9]*\.[0-9][0-9]*\).*/\1/p' | head -n 1) || true
   major=${found%%.*} minor=${found#*.}
   if [ -z "$found" ] || [ "$major" -lt "${minimum_swift%.*}" ] ||
     { [ "$major" -eq "${minimum_swift%.*}" ] && [ "$minor" -lt "${minimum_swift#*.}" ]; }; then
