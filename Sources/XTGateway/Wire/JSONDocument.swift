@@ -11,32 +11,44 @@ package struct JSONError: Error, Equatable, CustomStringConvertible {
 /// An index over a JSON text that it does not own: structure, depth, numbers, escapes and UTF-8 are checked once, strictly;
 /// afterwards values are views. Valid only as long as the bytes are.
 package struct JSONDocument {
-  package init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64) throws(JSONError) { fatalError("stub") }
-  package var root: JSONValue { fatalError("stub") }
+  private let text: UnsafeRawPointer
+  private let nodes: ContiguousArray<JSONNode>
+
+  /// - Parameters:
+  ///   - bytes: the whole text, less than 1 GiB, white space around the value allowed.
+  ///   - maxDepth: how many arrays and objects may be open at once.
+  package init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64) throws(JSONError) {
+    guard let text = bytes.baseAddress, bytes.count > 0 else { throw JSONError(reason: "the text is empty", offset: 0) }
+    guard bytes.count < 1 << 30 else { throw JSONError(reason: "the text is longer than 1 GiB", offset: 1 << 30) }
+    var parser = JSONParser(bytes, maxDepth: maxDepth)
+    try parser.parse()
+    self.text = text
+    self.nodes = parser.nodes
+  }
+
+  package var root: JSONValue { JSONValue(text: text, nodes: nodes, index: 0) }
 }
 
-/// A view of one value in a `JSONDocument`.
-package struct JSONValue {
-  package enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
-  package var kind: Kind { fatalError("stub") }
-  /// The token as it stands in the text; a string with its quotes.
-  package var raw: UnsafeRawBufferPointer { fatalError("stub") }
-  /// Number of members or elements; 0 for anything else.
-  package var count: Int { fatalError("stub") }
-  /// The member called `name` (compared after decoding escapes); the last of several; nil where there is none or this is no object.
-  package subscript(_ name: StaticString) -> JSONValue? { fatalError("stub") }
-  /// An object's members in order (empty for anything else).
-  package var members: [(key: JSONValue, value: JSONValue)] { fatalError("stub") }
-  /// An array's elements in order (empty for anything else).
-  package var elements: [JSONValue] { fatalError("stub") }
-  /// A string's text, escapes decoded, a lone surrogate as U+FFFD; nil for anything else.
-  package var string: String? { fatalError("stub") }
-  /// Appends a string's decoded UTF-8 to `buffer`; does nothing for anything else.
-  package func appendDecoded(to buffer: ByteBuffer) { fatalError("stub") }
-  /// True for a string that holds no escape, so that `raw` without its quotes is its text.
-  package var isPlainString: Bool { fatalError("stub") }
-  package var double: Double? { fatalError("stub") }
-  /// The exact integer, also of `1.0` and `1e2`; nil for a fraction, an overflow or anything else.
-  package var int: Int? { fatalError("stub") }
-  package var bool: Bool? { fatalError("stub") }
+/// One value of the index. An object's node is followed by its members' nodes, key and value in turn; an array's by its elements'.
+struct JSONNode {
+  enum Code: UInt32 { case object, array, string, escapedString, number, `true`, `false`, null }
+
+  /// Offsets of the value's first byte and of the one behind its last.
+  var start: UInt32
+  var end: UInt32
+  /// Index of the first node behind this one's subtree. While a container is open: 1 + the index of the one around it, 0 for none.
+  var next: UInt32
+  /// The code in the low three bits, the number of members or elements above: half a gigabyte at most, as each takes two bytes.
+  private var info: UInt32
+
+  init(_ code: Code, start: Int, end: Int, next: Int) {
+    self.start = UInt32(truncatingIfNeeded: start)
+    self.end = UInt32(truncatingIfNeeded: end)
+    self.next = UInt32(truncatingIfNeeded: next)
+    info = code.rawValue
+  }
+
+  var code: Code { Code(rawValue: info & 7)! }
+  var count: Int { Int(info >> 3) }
+  mutating func countOneMore() { info &+= 8 }
 }

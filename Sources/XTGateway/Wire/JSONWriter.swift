@@ -2,26 +2,84 @@
 /// the caller opens and closes in pairs.
 package struct JSONWriter {
   package let buffer: ByteBuffer
-  package init(_ buffer: ByteBuffer) { fatalError("stub") }
-  package mutating func beginObject() { fatalError("stub") }
-  package mutating func endObject() { fatalError("stub") }
-  package mutating func beginArray() { fatalError("stub") }
-  package mutating func endArray() { fatalError("stub") }
-  package mutating func key(_ name: StaticString) { fatalError("stub") }
-  package mutating func key(_ name: String) { fatalError("stub") }
-  package mutating func string(_ text: String) { fatalError("stub") }
-  /// UTF-8 bytes as a string.
-  package mutating func string(_ utf8: UnsafeRawBufferPointer) { fatalError("stub") }
-  package mutating func int(_ value: Int) { fatalError("stub") }
-  /// Finite doubles in the shortest form that reads back the same; anything else as null.
-  package mutating func double(_ value: Double) { fatalError("stub") }
-  package mutating func bool(_ value: Bool) { fatalError("stub") }
-  package mutating func null() { fatalError("stub") }
-  /// A value that is JSON already.
-  package mutating func raw(_ json: UnsafeRawBufferPointer) { fatalError("stub") }
-}
+  /// A value was completed in the innermost container, so that whatever comes next needs a comma before it.
+  private var needsComma = false
 
-extension ByteBuffer {
-  /// Appends `utf8` escaped as the inside of a JSON string, without quotes (RFC 8259, section 7; the shortest escapes).
-  package func append(jsonEscaping utf8: UnsafeRawBufferPointer) { fatalError("stub") }
+  package init(_ buffer: ByteBuffer) { self.buffer = buffer }
+
+  package mutating func beginObject() { begin(UInt8(ascii: "{")) }
+  package mutating func endObject() { end(UInt8(ascii: "}")) }
+  package mutating func beginArray() { begin(UInt8(ascii: "[")) }
+  package mutating func endArray() { end(UInt8(ascii: "]")) }
+
+  package mutating func key(_ name: StaticString) {
+    key(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+  }
+
+  package mutating func key(_ name: String) {
+    var name = name
+    name.withUTF8 { key(UnsafeRawBufferPointer($0)) }
+  }
+
+  private mutating func key(_ name: UnsafeRawBufferPointer) {
+    string(name)
+    buffer.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  package mutating func string(_ text: String) {
+    var text = text
+    text.withUTF8 { string(UnsafeRawBufferPointer($0)) }
+  }
+
+  /// UTF-8 bytes as a string.
+  package mutating func string(_ utf8: UnsafeRawBufferPointer) {
+    comma()
+    buffer.append(UInt8(ascii: "\""))
+    buffer.append(jsonEscaping: utf8)
+    buffer.append(UInt8(ascii: "\""))
+  }
+
+  package mutating func int(_ value: Int) {
+    comma()
+    buffer.append(decimal: value)
+  }
+
+  /// Finite doubles in the shortest form that reads back the same; anything else as null.
+  package mutating func double(_ value: Double) {
+    guard value.isFinite else { return null() }
+    comma()
+    // Swift's description is the shortest that reads back, and always `1.0`, `1e-07`, `1e+16`: all of them JSON.
+    buffer.append(value.description)
+  }
+
+  package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+  package mutating func null() { raw("null") }
+
+  private mutating func raw(_ word: StaticString) {
+    comma()
+    buffer.append(word)
+  }
+
+  /// A value that is JSON already.
+  package mutating func raw(_ json: UnsafeRawBufferPointer) {
+    comma()
+    buffer.append(json)
+  }
+
+  private mutating func begin(_ bracket: UInt8) {
+    comma()
+    buffer.append(bracket)
+    needsComma = false
+  }
+
+  private mutating func end(_ bracket: UInt8) {
+    buffer.append(bracket)
+    needsComma = true
+  }
+
+  private mutating func comma() {
+    if needsComma { buffer.append(UInt8(ascii: ",")) }
+    needsComma = true
+  }
 }

@@ -5,15 +5,91 @@ package struct SipHash128: Sendable {
     package var k0: UInt64, k1: UInt64
     package init(k0: UInt64, k1: UInt64) { (self.k0, self.k1) = (k0, k1) }
   }
+
+  /// `low` holds the first eight bytes of the reference implementation's output, `high` the last eight, both little-endian.
   package struct Digest: Hashable, Sendable {
     package var high: UInt64, low: UInt64
     package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
   }
-  package init(key: Key) { fatalError("stub") }
+
+  private var state: State
+  /// Bytes that make no whole word yet, the first in the lowest place.
+  private var tail: UInt64 = 0
+  /// How many bytes were fed; the lowest three bits say how many of them are in `tail`.
+  private var count = 0
+
+  package init(key: Key) {
+    state = State(
+      v0: key.k0 ^ 0x736f_6d65_7073_6575, v1: key.k1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
+      v2: key.k0 ^ 0x6c79_6765_6e65_7261, v3: key.k1 ^ 0x7465_6462_7974_6573)
+  }
+
   /// Incremental: any split of the same bytes gives the same digest.
-  package mutating func update(_ bytes: UnsafeRawBufferPointer) { fatalError("stub") }
-  package mutating func update(_ byte: UInt8) { fatalError("stub") }
-  package mutating func update(_ text: String) { fatalError("stub") }
+  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+    guard let base = bytes.baseAddress else { return }
+    let shift = UInt64(count & 7) * 8
+    var index = 0
+    while index + 8 <= bytes.count {
+      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+      state.compress(shift == 0 ? word : tail | word << shift)
+      if shift != 0 { tail = word >> (64 - shift) }
+      index += 8
+    }
+    count &+= index
+    while index < bytes.count {
+      update(base.load(fromByteOffset: index, as: UInt8.self))
+      index += 1
+    }
+  }
+
+  package mutating func update(_ byte: UInt8) {
+    tail |= UInt64(byte) << (UInt64(count & 7) * 8)
+    count &+= 1
+    guard count & 7 == 0 else { return }
+    state.compress(tail)
+    tail = 0
+  }
+
+  package mutating func update(_ text: String) {
+    var text = text
+    text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
+  }
+
   /// The digest of what was fed so far; feeding may go on afterwards.
-  package func finalize() -> Digest { fatalError("stub") }
+  package func finalize() -> Digest {
+    var state = state
+    state.compress(tail | UInt64(truncatingIfNeeded: count & 0xFF) << 56)
+    state.v2 ^= 0xee
+    for _ in 0..<4 { state.round() }
+    let low = state.v0 ^ state.v1 ^ state.v2 ^ state.v3
+    state.v1 ^= 0xdd
+    for _ in 0..<4 { state.round() }
+    return Digest(high: state.v0 ^ state.v1 ^ state.v2 ^ state.v3, low: low)
+  }
+
+  private struct State {
+    var v0: UInt64, v1: UInt64, v2: UInt64, v3: UInt64
+
+    @inline(__always) mutating func compress(_ word: UInt64) {
+      v3 ^= word
+      round()
+      round()
+      v0 ^= word
+    }
+
+    @inline(__always) mutating func round() {
+      v0 &+= v1
+      v1 = Self.rotate(v1, 13) ^ v0
+      v0 = Self.rotate(v0, 32)
+      v2 &+= v3
+      v3 = Self.rotate(v3, 16) ^ v2
+      v0 &+= v3
+      v3 = Self.rotate(v3, 21) ^ v0
+      v2 &+= v1
+      v1 = Self.rotate(v1, 17) ^ v2
+      v2 = Self.rotate(v2, 32)
+    }
+
+    @inline(__always) private static func rotate(_ word: UInt64, _ by: UInt64) -> UInt64 { word << by | word >> (64 - by) }
+  }
 }

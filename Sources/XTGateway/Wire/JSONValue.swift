@@ -1,0 +1,131 @@
+/// A view of one value in a `JSONDocument`. It keeps the index alive, not the text.
+package struct JSONValue {
+  package enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
+
+  let text: UnsafeRawPointer
+  let nodes: ContiguousArray<JSONNode>
+  let index: Int
+
+  private var node: JSONNode { nodes[index] }
+
+  package var kind: Kind {
+    switch node.code {
+    case .object: .object
+    case .array: .array
+    case .string, .escapedString: .string
+    case .number: .number
+    case .true: .true
+    case .false: .false
+    case .null: .null
+    }
+  }
+
+  /// The token as it stands in the text; a string with its quotes.
+  package var raw: UnsafeRawBufferPointer {
+    let node = node
+    return UnsafeRawBufferPointer(start: text + Int(node.start), count: Int(node.end) - Int(node.start))
+  }
+
+  /// Number of members or elements; 0 for anything else.
+  package var count: Int { node.count }
+
+  /// The member called `name` (compared after decoding escapes); the last of several; nil where there is none or this is no object.
+  package subscript(_ name: StaticString) -> JSONValue? {
+    member(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+  }
+
+  /// As the subscript, for a name that is only known when the program runs.
+  package func member(named name: String) -> JSONValue? {
+    var name = name
+    return name.withUTF8 { member(UnsafeRawBufferPointer($0)) }
+  }
+
+  private func member(_ name: UnsafeRawBufferPointer) -> JSONValue? {
+    guard node.code == .object else { return nil }
+    var found: Int?
+    var key = index + 1
+    for _ in 0..<node.count {
+      if at(key).isString(name) { found = key + 1 }
+      key = Int(nodes[key + 1].next)
+    }
+    return found.map(at)
+  }
+
+  /// An object's members in order (empty for anything else).
+  package var members: [(key: JSONValue, value: JSONValue)] {
+    guard node.code == .object else { return [] }
+    var key = index + 1
+    return (0..<node.count).map { _ in
+      defer { key = Int(nodes[key + 1].next) }
+      return (at(key), at(key + 1))
+    }
+  }
+
+  /// An array's elements in order (empty for anything else).
+  package var elements: [JSONValue] {
+    guard node.code == .array else { return [] }
+    var element = index + 1
+    return (0..<node.count).map { _ in
+      defer { element = Int(nodes[element].next) }
+      return at(element)
+    }
+  }
+
+  private func at(_ index: Int) -> JSONValue { JSONValue(text: text, nodes: nodes, index: index) }
+}
+
+// MARK: - Scalars
+extension JSONValue {
+  /// A string's text, escapes decoded, a lone surrogate as U+FFFD; nil for anything else.
+  package var string: String? {
+    guard let inside else { return nil }
+    if isPlainString { return String(decoding: inside, as: UTF8.self) }
+    return String(unsafeUninitializedCapacity: inside.count) { JSONString.decode(inside, to: UnsafeMutableRawBufferPointer($0)) }
+  }
+
+  /// Appends a string's decoded UTF-8 to `buffer`; does nothing for anything else.
+  package func appendDecoded(to buffer: ByteBuffer) {
+    guard let inside else { return }
+    if isPlainString { buffer.append(inside) } else { JSONString.decode(inside, into: buffer) }
+  }
+
+  /// True for a string that holds no escape, so that `raw` without its quotes is its text.
+  package var isPlainString: Bool { node.code == .string }
+
+  /// A string's literal without its quotes, escapes as they stand; nil for anything else.
+  package var inside: UnsafeRawBufferPointer? {
+    guard kind == .string else { return nil }
+    return UnsafeRawBufferPointer(rebasing: raw.dropFirst().dropLast())
+  }
+
+  /// True for a string whose decoded text is `text`.
+  package func isString(_ text: StaticString) -> Bool {
+    isString(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  private func isString(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let inside else { return false }
+    if isPlainString { return inside.count == text.count && inside.elementsEqual(text) }
+    guard inside.count >= text.count else { return false }
+    let decoded = ByteBuffer()
+    JSONString.decode(inside, into: decoded)
+    return decoded.bytes.elementsEqual(text)
+  }
+
+  /// The nearest double; nil for a number beyond the range of doubles or anything else.
+  package var double: Double? { kind == .number ? JSONNumber.double(raw) : nil }
+
+  /// The exact integer, also of `1.0` and `1e2`; nil for a fraction, an overflow or anything else.
+  package var int: Int? {
+    guard kind == .number else { return nil }
+    return ASCII.decimal(raw) ?? JSONNumber.integer(raw)
+  }
+
+  package var bool: Bool? {
+    switch node.code {
+    case .true: true
+    case .false: false
+    case .object, .array, .string, .escapedString, .number, .null: nil
+    }
+  }
+}
