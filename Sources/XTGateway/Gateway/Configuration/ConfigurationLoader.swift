@@ -27,7 +27,7 @@ package struct ConfigurationLoader {
   private mutating func readFile(_ name: String, _ bytes: [UInt8]) {
     bytes.withUnsafeBytes { bytes in
       let document: JSONDocument
-      do { document = try JSONDocument(parsing: bytes) } catch {
+      do throws(JSONError) { document = try JSONDocument(parsing: bytes) } catch {
         let line = bytes.prefix(error.offset).count { $0 == UInt8(ascii: "\n") } + 1
         mistakes.append("\(name): not valid JSON: \(error.reason) (line \(line))")
         return

@@ -1,0 +1,201 @@
+import Wire
+
+/// Where filtered text goes. What it gets is the inside of a valid JSON string literal, valid during the call.
+package protocol AnswerSink {
+  mutating func content(_ inside: UnsafeRawBufferPointer)
+  mutating func reasoning(_ inside: UnsafeRawBufferPointer)
+}
+
+/// Turns the upstream's pieces into content and reasoning: takes out the reasoning tags and ends the answer before a stop sequence,
+/// however the pieces are split. It keeps no text but what may yet turn out to be part of a tag or of a stop sequence.
+///
+/// A piece in which nothing of the kind can occur, which is nearly every one, goes on as it came: neither decoded nor encoded again.
+package struct AnswerFilter: ~Copyable {
+  private enum Phase {
+    /// Nothing but white space so far: a reasoning tag may come. → `reasoning`, `answer`
+    case front
+    /// Between the tags. → `answer`
+    case reasoning
+    /// Behind them. → `stopped`
+    case answer
+    /// A stop sequence came; nothing goes on any more.
+    case stopped
+  }
+
+  private var phase = Phase.front
+  private let stops: [[UInt8]]
+  /// Decoded text held back.
+  private let held = ByteBuffer()
+  /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
+  private let halfPair = ByteBuffer()
+  private let decoded = ByteBuffer()
+  private let encoded = ByteBuffer()
+
+  /// Bytes of decoded text that came in all, tags included.
+  package private(set) var received = 0
+  private var all: AnswerDigest
+  private let emptyDigest: AnswerDigest
+  /// Of the content alone, once there was reasoning.
+  private var contentOnly: AnswerDigest?
+  package private(set) var hasReasoning = false
+
+  package init(stops: [String], digest: AnswerDigest) {
+    self.stops = stops.map { Array($0.utf8) }
+    all = digest
+    emptyDigest = digest
+  }
+
+  package var isStopped: Bool { phase == .stopped }
+  /// Of what the client keeps as the answer.
+  package var contentDigest: AnswerDigest { contentOnly ?? all }
+
+  /// The next piece, as it stands in the event.
+  package mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
+    if halfPair.isEmpty && !(hasEscapes && Self.endsWithHalfPair(inside)) {
+      return whole(inside, hasEscapes: hasEscapes, to: &sink)
+    }
+    halfPair.append(inside)
+    let joined = ByteBuffer()
+    joined.append(halfPair.bytes)
+    halfPair.removeAll()
+    if Self.endsWithHalfPair(joined.bytes) {
+      halfPair.append(UnsafeRawBufferPointer(rebasing: joined.bytes.suffix(6)))
+      joined.removeLast(6)
+    }
+    if !joined.isEmpty { whole(joined.bytes, hasEscapes: true, to: &sink) }
+  }
+
+  /// The rest of the answer that the pieces lacked: `answer` is the whole of it, decoded. Nothing happens unless the pieces are its beginning.
+  package mutating func tail<Sink: AnswerSink>(of answer: UnsafeRawBufferPointer, to sink: inout Sink) {
+    guard answer.count > received, phase != .stopped, halfPair.isEmpty else { return }
+    var beginning = emptyDigest
+    beginning.update(UnsafeRawBufferPointer(rebasing: answer[..<received]))
+    guard beginning.whole == all.whole else { return }
+    take(UnsafeRawBufferPointer(rebasing: answer[received...]), to: &sink)
+  }
+
+  /// The answer is over: gives out what was held back.
+  package mutating func finish<Sink: AnswerSink>(to sink: inout Sink) {
+    guard phase != .stopped else { return }
+    if !halfPair.isEmpty {
+      // The other half never came.
+      halfPair.removeAll()
+      [0xEF, 0xBF, 0xBD].withUnsafeBytes { take($0, to: &sink) }
+    }
+    give(held.count, to: &sink)
+  }
+
+  private mutating func whole<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
+    guard inside.count > 0, phase != .stopped else { return }
+    var text = inside
+    if hasEscapes {
+      decoded.removeAll()
+      JSONString.decode(inside, into: decoded)
+      text = decoded.bytes
+    }
+    if phase == .front, let first = text.first, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
+    guard passesUntouched(text) else { return take(text, to: &sink) }
+    count(text)
+    if phase == .answer {
+      sink.content(inside)
+      contentOnly?.update(text)
+    } else {
+      sink.reasoning(inside)
+    }
+  }
+
+  private func passesUntouched(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard held.isEmpty else { return false }
+    switch phase {
+    case .front, .stopped: return false
+    case .reasoning: return !text.contains(UInt8(ascii: "<"))
+    case .answer: return stops.isEmpty
+    }
+  }
+
+  private mutating func count(_ text: UnsafeRawBufferPointer) {
+    received += text.count
+    all.update(text)
+  }
+
+  /// The slow way: decoded text goes behind what is held, and as much as is certain goes on.
+  private mutating func take<Sink: AnswerSink>(_ text: UnsafeRawBufferPointer, to sink: inout Sink) {
+    count(text)
+    held.append(text)
+    if phase == .front { leaveFront(to: &sink) }
+    if phase == .reasoning { lookForEnd(to: &sink) }
+    if phase == .answer { lookForStop(to: &sink) }
+  }
+
+  private mutating func leaveFront<Sink: AnswerSink>(to sink: inout Sink) {
+    let bytes = held.bytes
+    let start = bytes.firstIndex { !Self.isSpace($0) } ?? bytes.count
+    let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+    let tag = ReasoningTag.open
+    if ByteSearch.hasPrefix(rest, tag) {
+      held.consume(start + tag.utf8CodeUnitCount)
+      phase = .reasoning
+      hasReasoning = true
+      contentOnly = emptyDigest
+    } else if !UnsafeRawBufferPointer(start: tag.utf8Start, count: tag.utf8CodeUnitCount).starts(with: rest) {
+      phase = .answer
+    }
+  }
+
+  private mutating func lookForEnd<Sink: AnswerSink>(to sink: inout Sink) {
+    let tag = UnsafeRawBufferPointer(start: ReasoningTag.close.utf8Start, count: ReasoningTag.close.utf8CodeUnitCount)
+    if let end = ByteSearch.first(tag, in: held.bytes) {
+      give(end, to: &sink)
+      held.consume(tag.count)
+      phase = .answer
+    } else {
+      give(held.count - ByteSearch.overlap(tag, atEndOf: held.bytes), to: &sink)
+    }
+  }
+
+  private mutating func lookForStop<Sink: AnswerSink>(to sink: inout Sink) {
+    var end: Int?
+    var mayBegin = 0
+    for stop in stops {
+      stop.withUnsafeBytes { stop in
+        if let found = ByteSearch.first(stop, in: held.bytes) { end = min(end ?? found, found) }
+        mayBegin = max(mayBegin, ByteSearch.overlap(stop, atEndOf: held.bytes))
+      }
+    }
+    give(end ?? held.count - mayBegin, to: &sink)
+    if end != nil { phase = .stopped }
+  }
+
+  /// Sends the first `count` bytes of what is held on their way.
+  private mutating func give<Sink: AnswerSink>(_ count: Int, to sink: inout Sink) {
+    guard count > 0 else { return }
+    let text = UnsafeRawBufferPointer(rebasing: held.bytes[..<count])
+    encoded.removeAll()
+    encoded.append(jsonEscaping: text)
+    if phase == .reasoning {
+      sink.reasoning(encoded.bytes)
+    } else {
+      sink.content(encoded.bytes)
+      contentOnly?.update(text)
+    }
+    held.consume(count)
+  }
+
+  private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
+
+  /// Whether a literal ends with `\ud800` to `\udbff`.
+  static func endsWithHalfPair(_ inside: UnsafeRawBufferPointer) -> Bool {
+    let start = inside.count - 6
+    guard start >= 0, inside[start] == UInt8(ascii: "\\"), inside[start + 1] == UInt8(ascii: "u"),
+      inside[start + 2] | 0x20 == UInt8(ascii: "d")
+    else { return false }
+    let third = inside[start + 3] | 0x20
+    guard third == UInt8(ascii: "8") || third == UInt8(ascii: "9") || third == UInt8(ascii: "a") || third == UInt8(ascii: "b") else {
+      return false
+    }
+    // The backslash itself must not be escaped.
+    var backslashes = 0
+    while start - backslashes > 0, inside[start - backslashes - 1] == UInt8(ascii: "\\") { backslashes += 1 }
+    return backslashes % 2 == 0
+  }
+}

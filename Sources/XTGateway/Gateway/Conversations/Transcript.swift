@@ -1,0 +1,92 @@
+import XSTech
+
+/// What is sent to the upstream as one message: its text and its files.
+package struct OutgoingMessage {
+  package var text: String
+  package var images: [Attachment]
+
+  /// Named by their place and type, as the upstream's own client does.
+  package var files: [File] {
+    images.enumerated().map { index, image in
+      File(
+        name: Self.fileName(index, image), mediaType: image.mediaType, buffer: image.buffer, base64: image.base64)
+    }
+  }
+
+  fileprivate static func fileName(_ index: Int, _ image: Attachment) -> String { "image_\(index).\(image.fileExtension)" }
+}
+
+/// Writes turns out as text for a session that does not know them. The one place where this is done.
+///
+/// Earlier turns stand between tags that carry a number; the number is chosen so that the tag's name occurs in no turn's text, and so
+/// no text can imitate the end of a turn or the beginning of another.
+package enum Transcript {
+  /// The new turns alone, for a session that knows everything before them.
+  package static func newTurns(of query: ChatQuery) -> OutgoingMessage {
+    let tag = freeTag(query.newTurns)
+    return OutgoingMessage(text: current(query.newTurns, tag: tag), images: query.newTurns.flatMap(\.images))
+  }
+
+  /// The whole conversation, for a fresh session.
+  /// - Parameter maxFiles: files in one message; of earlier turns' images the newest are sent, a note stands for the others.
+  package static func replay(of query: ChatQuery, maxFiles: Int) -> OutgoingMessage {
+    guard query.historyCount > 0 else { return newTurns(of: query) }
+    let tag = freeTag(query.turns[...])
+    let current = query.newTurns.flatMap(\.images)
+    let earlier = query.history.flatMap(\.images)
+    let kept = Array(earlier.suffix(max(0, maxFiles - current.count)))
+    var imageNumber = kept.count - earlier.count
+    var text = """
+      Below is our conversation so far, oldest message first. Each message stands between <\(tag)> tags that name its author. \
+      \(query.newTurns.isEmpty ? "Continue it: write the assistant's next message." : "Continue it: answer what follows the last tag.")\n
+
+      """
+    for turn in query.history {
+      var notes: [String] = []
+      for image in turn.images {
+        notes.append(
+          imageNumber < 0 ? "[an image that is no longer attached]" : "[attached: \(OutgoingMessage.fileName(imageNumber, image))]")
+        imageNumber += 1
+      }
+      text += enclosed(turn, tag: tag, notes: notes)
+    }
+    if !query.newTurns.isEmpty { text += "\n" + self.current(query.newTurns, tag: tag) }
+    return OutgoingMessage(text: text, images: kept + current)
+  }
+
+  /// User turns as they are; whoever else speaks is named.
+  private static func current(_ turns: ArraySlice<Turn>, tag: String) -> String {
+    turns.map { $0.role == .user ? $0.text : enclosed($0, tag: tag, notes: []) }.joined(separator: "\n\n")
+  }
+
+  private static func enclosed(_ turn: Turn, tag: String, notes: [String]) -> String {
+    let body = ([turn.text] + notes).filter { !$0.isEmpty }.joined(separator: "\n")
+    return "<\(tag) from=\"\(turn.role.label)\">\n\(body)\n</\(tag)>\n"
+  }
+
+  private static func freeTag(_ turns: ArraySlice<Turn>) -> String {
+    for number in 1... {
+      let tag = "message-\(number)"
+      if !turns.contains(where: { contains($0.text, tag) }) { return tag }
+    }
+    preconditionFailure("a finite text cannot hold every number")
+  }
+
+  private static func contains(_ text: String, _ tag: String) -> Bool {
+    var (text, tag) = (text, tag)
+    return text.withUTF8 { text in
+      tag.withUTF8 { tag in ByteSearch.first(UnsafeRawBufferPointer(tag), in: UnsafeRawBufferPointer(text)) != nil }
+    }
+  }
+}
+
+extension Turn.Role {
+  fileprivate var label: String {
+    switch self {
+    case .system: "system"
+    case .user: "user"
+    case .assistant: "assistant"
+    case .tool: "tool"
+    }
+  }
+}

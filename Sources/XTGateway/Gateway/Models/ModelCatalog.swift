@@ -1,0 +1,65 @@
+import OpenAI
+import Wire
+import XSTech
+
+/// The models on offer, made from the upstream's list and the configuration. A value: a refresh makes a new one.
+package struct ModelCatalog: Sendable {
+  package struct Entry: Sendable, Equatable {
+    package let id: String
+    /// The upstream's values in order of preference, all of them on offer.
+    package let values: [String]
+    package let takesImages: Bool
+  }
+
+  package private(set) var entries: [Entry] = []
+  private var indexByID: [String: Int] = [:]
+  package let defaultModel: String?
+  package let maxFiles: Int
+  package let maxImageBytes: Int
+  /// `GET /v1/models`, encoded once.
+  package let listBody: [UInt8]
+  /// What the operator should know: aliases without a model.
+  package private(set) var warnings: [String] = []
+
+  package init(_ list: ModelList, configuration: Configuration) {
+    defaultModel = list.defaultModel
+    maxFiles = min(configuration.limits.maxFiles, list.maxFiles ?? .max)
+    maxImageBytes = min(configuration.limits.maxImageBytes, list.maxFileBytes ?? .max)
+    let credits = Set(configuration.models.credits)
+    var offered: [String: Model] = [:]
+    var found: [Entry] = []
+    for model in list.models where credits.contains(model.price) && offered.updateValue(model, forKey: model.value) == nil {
+      found.append(Entry(id: configuration.models.prefix + model.value, values: [model.value], takesImages: model.takesImages))
+    }
+    for alias in configuration.models.aliases {
+      let values = alias.values.compactMap { Self.value($0, prefix: configuration.models.prefix, offered: offered) }
+      guard let first = values.first else {
+        warnings.append("alias \"\(alias.name)\": none of its models is on offer (see models.credits)")
+        continue
+      }
+      found.removeAll { $0.id == alias.name }
+      found.append(Entry(id: alias.name, values: values, takesImages: offered[first]?.takesImages ?? true))
+    }
+    entries = found
+    for (index, entry) in found.enumerated() { indexByID[entry.id] = index }
+    let body = ByteBuffer()
+    ModelObject.writeList(found.map { ModelObject(id: $0.id) }, to: body)
+    listBody = Array(body.bytes)
+  }
+
+  private static func value(_ name: String, prefix: String, offered: [String: Model]) -> String? {
+    if offered[name] != nil { return name }
+    guard name.hasPrefix(prefix) else { return nil }
+    let value = String(name.dropFirst(prefix.count))
+    return offered[value] != nil ? value : nil
+  }
+
+  package subscript(_ id: String) -> Entry? { indexByID[id].map { entries[$0] } }
+
+  /// ` (did you mean "…"?)`, or nothing.
+  package func hint(for name: String) -> String {
+    // The commonest mistake is to leave the prefix out.
+    if let entry = entries.first(where: { $0.values.contains(name) }) { return " (did you mean \"\(entry.id)\"?)" }
+    return suggestion(for: name, among: entries.map(\.id))
+  }
+}

@@ -1,0 +1,91 @@
+import EventLoop
+import Logging
+import XSTech
+
+/// Keeps the list of models: fetched at start and then regularly, one fetch at a time; a failing fetch keeps the last list.
+package final class ModelDirectory {
+  package typealias Answer = Result<ModelCatalog, GatewayError>
+
+  private let upstream: UpstreamClient
+  private let configuration: Configuration
+  private let log: Logger
+  private let timer: LoopTimer
+  private var waiting: [(Answer) -> Void] = []
+  private var isFetching = false
+  private var failuresInARow = 0
+  private var nextAccount = 0
+  package private(set) var catalog: ModelCatalog?
+
+  package init(loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger) {
+    (self.upstream, self.configuration, self.log) = (upstream, configuration, log)
+    var wake: () -> Void = {}
+    timer = LoopTimer(loop: loop) { wake() }
+    timer.keepsLoopAlive(false)
+    wake = { [weak self] in self?.fetch() }
+  }
+
+  package func start() { fetch() }
+  package func close() { timer.close() }
+
+  /// Answers at once from the list at hand; while there is none, when the fetch under way is over.
+  package func withCatalog(_ body: @escaping (Answer) -> Void) {
+    if let catalog { return body(.success(catalog)) }
+    guard configuration.cookies.contains(where: \.enabled) else { return body(.failure(.noCookies)) }
+    waiting.append(body)
+    fetch()
+  }
+
+  private func fetch() {
+    guard !isFetching else { return }
+    let accounts = configuration.cookies.indices.filter { configuration.cookies[$0].enabled }
+    guard !accounts.isEmpty else { return }
+    isFetching = true
+    let account = accounts[nextAccount % accounts.count]
+    upstream.call(.models, account: account) { [weak self] outcome in self?.fetched(outcome, accounts: accounts.count) }
+  }
+
+  private func fetched(_ outcome: JSONCall.Outcome, accounts: Int) {
+    isFetching = false
+    switch outcome {
+    case .success(let data):
+      guard let list = data.flatMap(ModelList.init) else {
+        return failed(.badResponse("the list of models has no models"), accounts: accounts)
+      }
+      failuresInARow = 0
+      let catalog = ModelCatalog(list, configuration: configuration)
+      report(catalog)
+      self.catalog = catalog
+      timer.start(after: UInt64(configuration.models.refreshSeconds) * 1000)
+      answer(.success(catalog))
+    case .failure(let error): failed(error, accounts: accounts)
+    }
+  }
+
+  private func failed(_ error: GatewayError, accounts: Int) {
+    failuresInARow += 1
+    nextAccount += 1
+    // Another account may be able to: each is tried once before anybody is told.
+    if catalog == nil, failuresInARow < accounts, failuresInARow < 3 { return fetch() }
+    let delay = min(UInt64(1000) << UInt64(min(failuresInARow - 1, 5)), UInt64(configuration.models.refreshSeconds) * 1000)
+    let consequence = catalog == nil ? "no model can be served yet" : "the last list stays in use"
+    log.warning("the list of models could not be fetched (\(error.message)); \(consequence), next try in \(max(1, delay / 1000)) s")
+    timer.start(after: delay)
+    answer(.failure(.modelsNotLoaded(error.message)))
+  }
+
+  private func answer(_ answer: Answer) {
+    let bodies = waiting
+    waiting = []
+    for body in bodies { body(answer) }
+  }
+
+  private func report(_ catalog: ModelCatalog) {
+    guard catalog.entries != self.catalog?.entries else { return }
+    log.info("\(catalog.entries.count) models on offer")
+    for warning in catalog.warnings { log.warning("\(warning)") }
+    if catalog.entries.isEmpty {
+      let labels = configuration.models.credits.joined(separator: ", ")
+      log.warning("no model has one of the price labels in models.credits (\(labels)): no model can be served")
+    }
+  }
+}
