@@ -1,124 +1,132 @@
 import CUV
 import Wire
 
-/// A libuv error code and its words ("EADDRINUSE: address already in use").
-package struct UVError: Error, Equatable, Sendable, CustomStringConvertible {
-  package let code: Int32
-  package init(code: Int32) { self.code = code }
-  package var name: String { fatalError("stub") }
-  package var description: String { fatalError("stub") }
-}
-
 /// Work put off to the end of the running callback of the loop.
 package protocol DeferredWork: AnyObject {
   func runDeferred()
 }
 
 /// One libuv loop and its thread. Not Sendable: everything that hangs on a loop is confined to the thread that runs it.
+///
+/// One `close` is owed. libuv enters Swift through C functions that look the same everywhere: they find their object through the
+/// handle's `data`, call `enter`, do their work and call `leave`, which runs what was deferred meanwhile.
 package final class EventLoop {
-  package init() throws(UVError) { fatalError("stub") }
-  /// Runs until `stop()` or until nothing is left to wait for.
-  package func run() { fatalError("stub") }
-  package func stop() { fatalError("stub") }
-  /// Closes what the loop owns itself and runs it until every handle is closed; traps in debug builds if one was left open.
-  package func close() { fatalError("stub") }
-  /// Milliseconds on a monotonic clock, as of the beginning of this turn.
-  package var now: UInt64 { fatalError("stub") }
-  /// Runs `work` once when the callback that is running now has ended (before the loop goes on), in order. Work enqueued by
-  /// such work runs in the same place. Outside of any callback it runs at the beginning of the next turn.
-  package func enqueue(_ work: any DeferredWork) { fatalError("stub") }
+  private enum State { case open, closing, closed }
+
+  let uv: UnsafeMutablePointer<uv_loop_t>
+  private let async: UnsafeMutablePointer<uv_async_t>
   /// The one door for other threads.
-  package var inbox: LoopInbox { fatalError("stub") }
-}
+  package let inbox: LoopInbox
+  /// What every connection of the loop reads into: reads are handed out synchronously, so one buffer serves all.
+  let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
-/// Jobs for a loop from other threads. Does not keep the loop alive.
-package final class LoopInbox: Sendable {
-  init() {}
-  /// Runs `job` on the loop's thread soon; returns false if the loop is closed (the job is dropped).
-  @discardableResult package func post(_ job: @escaping @Sendable () -> Void) -> Bool { fatalError("stub") }
-}
+  private var state = State.open
+  private var depth = 0
+  private var deferred: [any DeferredWork] = []
+  /// Swapped with the inbox's array, so that both keep their memory.
+  private var jobs: [LoopInbox.Job] = []
 
-/// A timer. Keeps itself and its callback alive until `close()`; one close is owed for every init.
-package final class LoopTimer {
-  package init(loop: EventLoop, _ callback: @escaping () -> Void) { fatalError("stub") }
-  /// Fires once after `milliseconds` (0: in the next turn), or every `repeating` ms after that. Starting again restarts.
-  package func start(after milliseconds: UInt64, repeating: UInt64 = 0) { fatalError("stub") }
-  package func stop() { fatalError("stub") }
-  package var isActive: Bool { fatalError("stub") }
-  /// Whether it keeps `run()` from returning (default true).
-  package func keepsLoopAlive(_ yes: Bool) { fatalError("stub") }
-  package func close() { fatalError("stub") }
-}
-
-/// Watches a file descriptor that someone else owns (libcurl's sockets).
-package final class PollHandle {
-  package struct Events: OptionSet, Sendable {
-    package let rawValue: Int32
-    package init(rawValue: Int32) { self.rawValue = rawValue }
-    package static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
+  package init() throws(UVError) {
+    UVError.mustSucceed(cuv_ignore_sigpipe(), "signal(SIGPIPE)")
+    uv = .allocate(capacity: 1)
+    async = .allocate(capacity: 1)
+    inbox = LoopInbox(async: async)
+    var code = uv_loop_init(uv)
+    if code == 0 {
+      code = uv_async_init(uv, async, didReceiveJobs)
+      if code < 0 { UVError.mustSucceed(uv_loop_close(uv), "uv_loop_close") }
+    }
+    guard code == 0 else {
+      state = .closed
+      throw UVError(code: code)
+    }
+    uv.pointee.data = Unmanaged.passUnretained(self).toOpaque()
+    async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_unref($0) }
+    inbox.open()
   }
-  /// `callback`: which events, and whether libuv reported an error instead (bad status).
-  package init(loop: EventLoop, fileDescriptor: Int32, _ callback: @escaping (Events, _ failed: Bool) -> Void) throws(UVError) {
-    fatalError("stub")
+
+  deinit {
+    assert(state == .closed, "an event loop was not closed")
+    // Handles may still hang on a loop that was never closed; its memory is given up rather than pulled away from them.
+    guard state == .closed else { return }
+    uv.deallocate()
+    async.deallocate()
+    readBuffer.deallocate()
   }
-  package func watch(_ events: Events) { fatalError("stub") }
-  package func stop() { fatalError("stub") }
-  /// Stops at once; memory goes in the close callback.
-  package func close() { fatalError("stub") }
+
+  /// Runs until `stop()` or until nothing is left to wait for.
+  package func run() {
+    precondition(state == .open && depth == 0, "run() of a closed or running loop")
+    enter()
+    leave()
+    // Above 0: stopped although handles are left. Not a failure.
+    UVError.mustSucceed(uv_run(uv, UV_RUN_DEFAULT), "uv_run")
+  }
+
+  package func stop() { uv_stop(uv) }
+
+  /// Closes what the loop owns itself and runs it until every handle is closed; traps in debug builds if one was left open.
+  /// Jobs that the inbox accepted still run.
+  package func close() {
+    precondition(depth == 0, "close() of a running loop")
+    guard state == .open else { return }
+    inbox.close()
+    receiveJobs()
+    state = .closing
+    async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, nil) }
+    while countHandles(closing: true) > 0 { UVError.mustSucceed(uv_run(uv, UV_RUN_NOWAIT), "uv_run") }
+    let left = countHandles(closing: false)
+    assert(left == 0, "\(left) handles were left open on a loop that is being closed")
+    guard left == 0 else { return }
+    UVError.mustSucceed(uv_loop_close(uv), "uv_loop_close")
+    state = .closed
+  }
+
+  /// Milliseconds on a monotonic clock, as of the beginning of this turn.
+  package var now: UInt64 { uv_now(uv) }
+
+  /// Runs `work` once when the callback that is running now has ended (before the loop goes on), in order. Work enqueued by
+  /// such work runs in the same place. Outside of any callback it runs when `run()` is called next.
+  package func enqueue(_ work: any DeferredWork) { deferred.append(work) }
+
+  /// Every C callback begins with this …
+  @inline(__always) func enter() { depth += 1 }
+
+  /// … and ends with this.
+  @inline(__always) func leave() {
+    if depth == 1 && !deferred.isEmpty { runDeferred() }
+    depth -= 1
+  }
+
+  private func runDeferred() {
+    var index = 0
+    while index < deferred.count {
+      deferred[index].runDeferred()
+      index += 1
+    }
+    deferred.removeAll(keepingCapacity: true)
+  }
+
+  func receiveJobs() {
+    enter()
+    inbox.take(&jobs)
+    for job in jobs { job() }
+    jobs.removeAll(keepingCapacity: true)
+    leave()
+  }
+
+  private func countHandles(closing: Bool) -> Int {
+    var count = (open: 0, closing: 0)
+    withUnsafeMutablePointer(to: &count) { uv_walk(uv, countHandle, $0) }
+    return closing ? count.closing : count.open
+  }
 }
 
-/// A signal handler on the loop. Does not keep the loop alive.
-package final class SignalHandle {
-  package init(loop: EventLoop, signal: Int32, _ callback: @escaping () -> Void) throws(UVError) { fatalError("stub") }
-  package func close() { fatalError("stub") }
+private func didReceiveJobs(_ async: UnsafeMutablePointer<uv_async_t>?) {
+  Unmanaged<EventLoop>.fromOpaque(async!.pointee.loop.pointee.data).takeUnretainedValue().receiveJobs()
 }
 
-package protocol TCPListenerDelegate: AnyObject {
-  func listener(_ listener: TCPListener, didAccept connection: TCPConnection)
-  /// accept failed (EMFILE …).
-  func listener(_ listener: TCPListener, didFail error: UVError)
-}
-
-package final class TCPListener {
-  /// `host`: an IPv4 or IPv6 address, or `localhost`. Sets SO_REUSEADDR; `reusePort`: SO_REUSEPORT as well. Taken ports are reported here.
-  package init(
-    loop: EventLoop, host: String, port: Int, backlog: Int = 1024, reusePort: Bool = false, delegate: any TCPListenerDelegate
-  ) throws(UVError) { fatalError("stub") }
-  package var port: Int { fatalError("stub") }
-  package func close() { fatalError("stub") }
-}
-
-package protocol TCPConnectionDelegate: AnyObject {
-  /// Bytes arrived, in the loop's shared read buffer: valid during the call only.
-  func connection(_ connection: TCPConnection, didRead bytes: UnsafeRawBufferPointer)
-  /// The peer ended its sending side.
-  func connectionDidReadEnd(_ connection: TCPConnection)
-  /// Reading or writing failed (ECONNRESET, EPIPE …); the connection is of no use any more, but still has to be closed.
-  func connection(_ connection: TCPConnection, didFail error: UVError)
-  /// What `write` was given last has been taken by the socket; the buffer is handed back, empty.
-  func connection(_ connection: TCPConnection, didWrite buffer: ByteBuffer)
-}
-
-/// An accepted or outgoing TCP connection with TCP_NODELAY. One close (or reset) is owed.
-package final class TCPConnection {
-  /// Strong; cleared by `close` and `reset`, after which no call comes any more.
-  package var delegate: (any TCPConnectionDelegate)?
-  init() {}
-  /// Opens a connection (for load generators and tests); `connected` gets nil or the error.
-  package static func connect(loop: EventLoop, host: String, port: Int, _ connected: @escaping (TCPConnection, UVError?) -> Void)
-    throws(UVError) -> TCPConnection
-  { fatalError("stub") }
-  package var peerAddress: String { fatalError("stub") }
-  package func startReading() { fatalError("stub") }
-  package func stopReading() { fatalError("stub") }
-  /// Writes as much as the socket takes now. Returns the number of bytes taken, 0 if it takes none now or a write is still waiting.
-  package func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(UVError) -> Int { fatalError("stub") }
-  /// Writes all readable bytes of `buffer`, waiting as needed; the buffer belongs to the connection until `didWrite`. One at a time.
-  package func write(_ buffer: ByteBuffer) { fatalError("stub") }
-  package var isWriting: Bool { fatalError("stub") }
-  /// Ends the sending side once everything is written (FIN), keeps reading.
-  package func shutdown() { fatalError("stub") }
-  package func close() { fatalError("stub") }
-  /// Closes with RST.
-  package func reset() { fatalError("stub") }
+private func countHandle(_ handle: UnsafeMutablePointer<uv_handle_t>?, _ count: UnsafeMutableRawPointer?) {
+  let count = count!.assumingMemoryBound(to: (open: Int, closing: Int).self)
+  if uv_is_closing(handle) == 0 { count.pointee.open += 1 } else { count.pointee.closing += 1 }
 }

@@ -1,0 +1,56 @@
+import CUV
+
+/// Watches a file descriptor that someone else owns (libcurl's sockets).
+package final class PollHandle: LoopHandle {
+  package struct Events: OptionSet, Sendable {
+    package let rawValue: Int32
+    package init(rawValue: Int32) { self.rawValue = rawValue }
+    package static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
+  }
+
+  private var callback: ((Events, _ failed: Bool) -> Void)?
+  /// What libuv watches now: a change costs two system calls, so none is made without need.
+  private var watched: Events = []
+
+  /// `callback`: which events, and whether libuv reported an error instead (bad status). After an error nothing is watched
+  /// any more until `watch` is called again.
+  package init(loop: EventLoop, fileDescriptor: Int32, _ callback: @escaping (Events, _ failed: Bool) -> Void) throws(UVError) {
+    self.callback = callback
+    super.init(loop: loop, uv_poll_t.self)
+    try UVError.check(uv_poll_init(loop.uv, poll, fileDescriptor))
+    didOpen()
+  }
+
+  private var poll: UnsafeMutablePointer<uv_poll_t> { memory.assumingMemoryBound(to: uv_poll_t.self) }
+
+  /// Replaces what is watched; nothing is the same as `stop`.
+  package func watch(_ events: Events) {
+    guard isOpen, events != watched else { return }
+    guard !events.isEmpty else { return stop() }
+    UVError.mustSucceed(uv_poll_start(poll, events.rawValue, pollDidReport), "uv_poll_start")
+    watched = events
+  }
+
+  package func stop() {
+    guard isOpen else { return }
+    UVError.mustSucceed(uv_poll_stop(poll), "uv_poll_stop")
+    watched = []
+  }
+
+  /// Stops at once; memory goes in the close callback.
+  package override func close() {
+    callback = nil
+    super.close()
+  }
+
+  fileprivate func report(_ status: Int32, _ events: Int32) {
+    loop.enter()
+    if status < 0 { watched = [] }
+    callback?(Events(rawValue: events), status < 0)
+    loop.leave()
+  }
+}
+
+private func pollDidReport(_ poll: UnsafeMutablePointer<uv_poll_t>?, _ status: Int32, _ events: Int32) {
+  Unmanaged<PollHandle>.fromOpaque(poll!.pointee.data).takeUnretainedValue().report(status, events)
+}
