@@ -9,7 +9,8 @@ package final class SessionJanitor {
   private var waiting: [AccountPool.AccountIndex: [Int]] = [:]
   private var isBusy = false
   private var failuresInARow = 0
-  private let retry: LoopTimer
+  private let loop: EventLoop
+  private lazy var retry = makeTimer()
   private var whenDone: (() -> Void)?
   package private(set) var deleted = 0
 
@@ -18,12 +19,7 @@ package final class SessionJanitor {
   private static let maxFailures = 5
 
   package init(loop: EventLoop, upstream: UpstreamClient, log: Logger) {
-    self.upstream = upstream
-    self.log = log
-    var wake: () -> Void = {}
-    retry = LoopTimer(loop: loop) { wake() }
-    retry.keepsLoopAlive(false)
-    wake = { [weak self] in self?.work() }
+    (self.loop, self.upstream, self.log) = (loop, upstream, log)
   }
 
   package func discard(_ session: LiveSession) { discard(id: session.session.id, account: session.account) }
@@ -44,6 +40,12 @@ package final class SessionJanitor {
   package func close() {
     retry.close()
     whenDone = nil
+  }
+
+  private func makeTimer() -> LoopTimer {
+    let timer = LoopTimer(loop: loop) { [weak self] in self?.work() }
+    timer.keepsLoopAlive(false)
+    return timer
   }
 
   private func work() {

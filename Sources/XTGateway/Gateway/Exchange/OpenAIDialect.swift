@@ -1,3 +1,4 @@
+import HTTPServer
 import OpenAI
 
 /// From OpenAI's request to the gateway's own values. Form only: what follows from them is decided elsewhere.
@@ -33,5 +34,14 @@ enum OpenAIDialect {
     Attachment(
       mediaType: image.format.mediaType, fileExtension: image.format.fileExtension, buffer: image.buffer, base64: image.base64,
       byteCount: image.byteCount, param: image.param)
+  }
+}
+
+extension OpenAIDialect {
+  /// - Parameter id: unique, to become part of the completion's id.
+  static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, requestID: String) -> any AnswerEncoder {
+    let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
+    guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, requestID), identity: identity) }
+    return OpenAIStreamEncoder(http, head: Response.stream(requestID), identity: identity, includesUsage: request.includesUsage)
   }
 }

@@ -9,7 +9,8 @@ package final class ModelDirectory {
   private let upstream: UpstreamClient
   private let configuration: Configuration
   private let log: Logger
-  private let timer: LoopTimer
+  private let loop: EventLoop
+  private lazy var timer = makeTimer()
   private var waiting: [(Answer) -> Void] = []
   private var isFetching = false
   private var failuresInARow = 0
@@ -17,11 +18,7 @@ package final class ModelDirectory {
   package private(set) var catalog: ModelCatalog?
 
   package init(loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger) {
-    (self.upstream, self.configuration, self.log) = (upstream, configuration, log)
-    var wake: () -> Void = {}
-    timer = LoopTimer(loop: loop) { wake() }
-    timer.keepsLoopAlive(false)
-    wake = { [weak self] in self?.fetch() }
+    (self.loop, self.upstream, self.configuration, self.log) = (loop, upstream, configuration, log)
   }
 
   package func start() { fetch() }
@@ -33,6 +30,12 @@ package final class ModelDirectory {
     guard configuration.cookies.contains(where: \.enabled) else { return body(.failure(.noCookies)) }
     waiting.append(body)
     fetch()
+  }
+
+  private func makeTimer() -> LoopTimer {
+    let timer = LoopTimer(loop: loop) { [weak self] in self?.fetch() }
+    timer.keepsLoopAlive(false)
+    return timer
   }
 
   private func fetch() {

@@ -1,0 +1,22 @@
+import OpenAI
+
+/// Which images a request may hold.
+enum FileRules {
+  static func check(_ query: ChatQuery, catalog: ModelCatalog, entry: ModelCatalog.Entry) -> RequestError? {
+    let images = query.newTurns.flatMap(\.images)
+    guard let last = images.last else { return nil }
+    if !entry.takesImages {
+      return RequestError(.invalidImage, "The model '\(query.model)' does not take images.", param: last.param)
+    }
+    if images.count > catalog.maxFiles {
+      return RequestError(
+        .tooManyFiles, "Too many images: \(images.count) in this turn, but at most \(catalog.maxFiles) can be sent.",
+        param: images[catalog.maxFiles].param)
+    }
+    if let large = images.first(where: { $0.byteCount > catalog.maxImageBytes }) {
+      return RequestError(
+        .invalidImage, "Invalid image in '\(large.param)': larger than the limit of \(catalog.maxImageBytes) bytes.", param: large.param)
+    }
+    return nil
+  }
+}

@@ -1,0 +1,42 @@
+import HTTPServer
+import Wire
+
+/// The keys that clients may use.
+struct APIKeys {
+  enum Verdict: Equatable {
+    /// No keys are configured: everybody may.
+    case anonymous
+    case key(name: String, value: String)
+    case refused
+  }
+
+  private let keys: [Configuration.APIKey]
+
+  init(_ keys: [Configuration.APIKey]) { self.keys = keys }
+
+  func check(_ headers: HTTPHeaders) -> Verdict {
+    guard !keys.isEmpty else { return .anonymous }
+    guard let offered = Self.offered(headers) else { return .refused }
+    // Every key is looked at, in full, whichever matches: the time taken tells nothing.
+    var match: Configuration.APIKey?
+    for key in keys where Self.areEqual(key.key, offered) { match = key }
+    return match.map { .key(name: $0.name, value: $0.key) } ?? .refused
+  }
+
+  /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case), or `x-api-key`.
+  private static func offered(_ headers: HTTPHeaders) -> String? {
+    if let authorization = headers["authorization"] {
+      let parts = authorization.split(separator: " ", maxSplits: 1)
+      if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1].drop { $0 == " " }) }
+    }
+    return headers["x-api-key"]
+  }
+
+  /// Takes time by the offered key's length alone.
+  static func areEqual(_ key: String, _ offered: String) -> Bool {
+    let (key, offered) = (Array(key.utf8), Array(offered.utf8))
+    var difference: UInt8 = key.count == offered.count ? 0 : 1
+    for index in offered.indices { difference |= offered[index] ^ (key.isEmpty ? 0 : key[index % key.count]) }
+    return difference == 0
+  }
+}

@@ -1,0 +1,128 @@
+import HTTPServer
+import OpenAI
+import Wire
+
+/// Answers requests: checks the route, the method and the key, and hands chats to an exchange of their own.
+package final class GatewayService: HTTPService {
+  private let core: GatewayCore
+  private let keys: APIKeys
+
+  package init(_ core: GatewayCore) {
+    self.core = core
+    keys = APIKeys(core.configuration.apiKeys)
+  }
+
+  package func requestStarted(_ http: HTTPServerExchange) {
+    let route = Route(path: http.head.path)
+    var record = AccessRecord(
+      requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other", client: http.peerAddress,
+      startedAt: core.loop.now)
+    guard let route else { return refuse(.unknownURL(path: http.head.path), http, &record) }
+    if http.head.method == .options { return respond(Response.preflight(record.requestID, allow: route.allowed), ByteBuffer(), http, &record) }
+    guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
+    guard route != .health else { return sendHealth(http, &record) }
+    let verdict = keys.check(http.head.headers)
+    switch verdict {
+    case .refused: return refuse(.invalidAPIKey, http, &record)
+    case .key(let name, _): record.key = name
+    case .anonymous: break
+    }
+    switch route {
+    case .health, .server: break
+    case .models, .model: sendModels(route, http, record)
+    case .chatCompletions: startChat(http, record, verdict)
+    }
+  }
+
+  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+    let error = GatewayError.http(problem)
+    var record = AccessRecord(
+      requestID: head.map(requestID) ?? "req_\(core.identifiers.next())", method: head?.method.text ?? "",
+      route: head.flatMap { Route(path: $0.path)?.template } ?? "other", client: "", startedAt: core.loop.now)
+    record.status = error.status
+    record.error = error
+    core.accessLog.write(record, now: core.loop.now)
+    return Response.error(error, record.requestID)
+  }
+
+  // MARK: Routes
+
+  private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ verdict: APIKeys.Verdict) {
+    var record = record
+    if let type = http.head.headers["content-type"], !Self.isJSON(type) { return refuse(.unsupportedMediaType(type), http, &record) }
+    let identity: String
+    switch verdict {
+    case .key(_, let value): identity = "key:" + value
+    case .anonymous, .refused: identity = ""
+    }
+    let exchange = ChatExchange(core: core, http: http, record: record, identity: core.digest.start(identity: identity))
+    http.delegate = exchange
+    http.readBody(limit: core.configuration.limits.maxBodyBytes)
+  }
+
+  private func sendModels(_ route: Route, _ http: HTTPServerExchange, _ record: AccessRecord) {
+    core.models.withCatalog { [self] answer in
+      var record = record
+      guard http.isOpen else { return }
+      switch (answer, route) {
+      case (.failure(let error), _): refuse(error, http, &record)
+      case (.success(let catalog), .model(let id)):
+        guard let entry = catalog[id] else { return refuse(.modelNotFound(name: id, hint: catalog.hint(for: id)), http, &record) }
+        let body = ByteBuffer()
+        var writer = JSONWriter(body)
+        ModelObject(id: entry.id).write(to: &writer)
+        respond(Response.json(200, record.requestID), body, http, &record)
+      case (.success(let catalog), _):
+        let body = ByteBuffer(capacity: catalog.listBody.count)
+        body.append(catalog.listBody)
+        respond(Response.json(200, record.requestID), body, http, &record)
+      }
+    }
+  }
+
+  private func sendHealth(_ http: HTTPServerExchange, _ record: inout AccessRecord) {
+    let health = Health(core)
+    let body = ByteBuffer()
+    health.write(to: body)
+    respond(Response.json(health.status, record.requestID), body, http, &record)
+  }
+
+  // MARK: Helpers
+
+  private func refuse(_ error: GatewayError, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
+    record.error = error
+    let (head, body) = Response.error(error, record.requestID)
+    respond(head, body, http, &record)
+  }
+
+  private func respond(_ head: HTTPResponseHead, _ body: ByteBuffer, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
+    record.status = head.status
+    http.respond(head, body: body)
+    core.accessLog.write(record, now: core.loop.now)
+  }
+
+  private func requestID(_ head: HTTPRequestHead) -> String {
+    if let id = head.headers["x-request-id"], Self.isValidRequestID(id) { return id }
+    return "req_\(core.identifiers.next())"
+  }
+
+  /// `[A-Za-z0-9._-]{1,128}`
+  static func isValidRequestID(_ id: String) -> Bool {
+    guard (1...128).contains(id.utf8.count) else { return false }
+    return id.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+        UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+        true
+      default: false
+      }
+    }
+  }
+
+  /// `application/json`, or a type that ends with `+json` (RFC 6839, section 3.1), parameters ignored.
+  static func isJSON(_ contentType: String) -> Bool {
+    let end = contentType.firstIndex { $0 == ";" || $0 == " " } ?? contentType.endIndex
+    let type = contentType[..<end].lowercased()
+    return type.isEmpty || type == "application/json" || type.hasSuffix("+json")
+  }
+}
