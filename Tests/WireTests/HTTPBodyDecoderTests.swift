@@ -10,8 +10,10 @@ struct HTTPBodyDecoderTests {
 
   @Test(arguments: [
     ("0\r\n\r\n", ""), ("5\r\nhello\r\n0\r\n\r\n", "hello"), ("1\r\na\r\n00a\r\nbcdefghijk\r\n000\r\n\r\n", "abcdefghijk"),
-    ("5;a\r\nhello\r\n0;b=c\r\n\r\n", "hello"), ("5;a=\"b;\\\"c\"\r\nhello\r\n0\r\n\r\n", "hello"), ("5 ; a = b ;c\r\nhello\r\n0\r\n\r\n", "hello"),
-    ("5\r\nhello\r\n0\r\nX: y\r\nZ:\r\n\r\n", "hello"), ("5\r\nhe\r\nl\r\n0\r\n\r\n", "he\r\nl"), ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
+    ("5;a\r\nhello\r\n0;b=c\r\n\r\n", "hello"), ("5;a=\"b;\\\"c\"\r\nhello\r\n0\r\n\r\n", "hello"),
+    ("5 ; a = b ;c\r\nhello\r\n0\r\n\r\n", "hello"),
+    ("5\r\nhello\r\n0\r\nX: y\r\nZ:\r\n\r\n", "hello"), ("5\r\nhe\r\nl\r\n0\r\n\r\n", "he\r\nl"),
+    ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n"),
   ])
   func bodies(_ text: String, _ expected: String) {
     let reader = chunked(text)
@@ -20,8 +22,10 @@ struct HTTPBodyDecoderTests {
   }
 
   @Test(arguments: [
-    "\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", "1_0\r\n", "5\nhello\r\n", "5\r\nhelloX", "5\r\nhello\n", "5\r\nhello\r0", "5 \r\n", " 5\r\n", "5;\r\n", "5;a \r\n",
-    "5;=b\r\n", "5;a=\r\n", "5;a=\"b\r\n", "5;a=b c\r\n", "5;a\rb\r\n", "5;\u{1}\r\n", "0000000000000005\r\n", "ffffffffffffffff\r\n", "0\r\n\n", "0\r\nX\r\n", "0\r\n X: y\r\n",
+    "\r\n", "g\r\n", "-1\r\n", "+1\r\n", "0x1\r\n", "1_0\r\n", "5\nhello\r\n", "5\r\nhelloX", "5\r\nhello\n", "5\r\nhello\r0",
+    "5 \r\n", " 5\r\n", "5;\r\n", "5;a \r\n",
+    "5;=b\r\n", "5;a=\r\n", "5;a=\"b\r\n", "5;a=b c\r\n", "5;a\rb\r\n", "5;\u{1}\r\n", "0000000000000005\r\n",
+    "ffffffffffffffff\r\n", "0\r\n\n", "0\r\nX\r\n", "0\r\n X: y\r\n",
     "0\r\nX : y\r\n", "0\r\nX: \u{0}\r\n", "0\r\nX: y\n", "0\r\n\rX", "5\r\r;ABCD\r\n",
   ])
   func malformedBodies(_ text: String) {

@@ -17,7 +17,8 @@ struct HTTPCorpusTests {
 
   /// Where we differ on purpose, and why.
   static let differences: [String: String] = [
-    "gunicorn/valid/031compat": "`-blargh` is a token (RFC 9110, section 5.6.2); h11 misses the Host, gunicorn has its own rule for methods",
+    "gunicorn/valid/031compat":
+      "`-blargh` is a token (RFC 9110, section 5.6.2); h11 misses the Host, gunicorn has its own rule for methods",
     "gunicorn/valid/031compat2": "the same",
     "gunicorn/invalid/003c": "the same with `-bl`",
     "gunicorn/valid/rfc9112_target_absolute_userinfo_01": "user information in a target is an error (RFC 9110, section 4.2.4)",
@@ -26,7 +27,9 @@ struct HTTPCorpusTests {
   private func cases() throws -> [Case] {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try Data(Corpora.read("http-cases.jsonl")).split(separator: UInt8(ascii: "\n")).map { try decoder.decode(Case.self, from: $0) }
+    return try Data(Corpora.read("http-cases.jsonl")).split(separator: UInt8(ascii: "\n")).map {
+      try decoder.decode(Case.self, from: $0)
+    }
   }
 
   /// The first message decides: `accept-then-reject` accepts it.
@@ -38,7 +41,8 @@ struct HTTPCorpusTests {
   /// With a Host field behind the first line of a request that has none.
   private func bytes(of example: Case) -> [UInt8] {
     let bytes = [UInt8](example.b64)
-    guard !example.hasHost, let line = bytes.firstIndex(of: UInt8(ascii: "\n")), line > 0, bytes[line - 1] == UInt8(ascii: "\r") else { return bytes }
+    guard !example.hasHost, let line = bytes.firstIndex(of: UInt8(ascii: "\n")), line > 0, bytes[line - 1] == UInt8(ascii: "\r")
+    else { return bytes }
     // Not behind an empty line in front of the request.
     guard line > 1 else { return bytes }
     return bytes[...line] + Array("Host: added.example\r\n".utf8) + bytes[(line + 1)...]

@@ -14,7 +14,9 @@ struct HTTPFramingTests {
     #expect(head("content-LENGTH:\t9223372036854775807 \r\n").heads.first?.framing == .length(.max))
   }
 
-  @Test(arguments: ["+5", "-5", "-0", "", "5 5", "5,5", "5, 5", "0x5", "5a", "5.0", "9223372036854775808", "99999999999999999999", "٣"])
+  @Test(arguments: [
+    "+5", "-5", "-0", "", "5 5", "5,5", "5, 5", "0x5", "5a", "5.0", "9223372036854775808", "99999999999999999999", "٣",
+  ])
   func badLengths(_ length: String) {
     guard case .failed(.malformed) = head("Content-Length: \(length)\r\n").end else {
       Issue.record("\(length)")
@@ -25,7 +27,8 @@ struct HTTPFramingTests {
   @Test(arguments: [
     "Content-Length: 5\r\nContent-Length: 5\r\n", "Content-Length: 5\r\nContent-Length: 6\r\n",
     "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
-    "Transfer-Encoding: chunked, gzip\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n", "Transfer-Encoding: chunked, chunked\r\n",
+    "Transfer-Encoding: chunked, gzip\r\n", "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip\r\n",
+    "Transfer-Encoding: chunked, chunked\r\n",
     "Transfer-Encoding:\r\n", "Transfer-Encoding: ,\r\n",
   ])
   func doubtfulLengthsAreRefused(_ fields: String) {

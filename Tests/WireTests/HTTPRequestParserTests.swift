@@ -14,7 +14,8 @@ struct HTTPRequestParserTests {
   private func with(_ fields: String) -> String { "POST / HTTP/1.1\r\nHost: a\r\n\(fields)\r\n" }
 
   @Test func aPlainRequest() throws {
-    let head = try head("POST /v1/chat?x=1?y HTTP/1.1\r\nHost: example.com\r\nX-A:  b c\t\r\nx-a: d\r\nEmpty:\r\nContent-Length: 0\r\n\r\n")
+    let head = try head(
+      "POST /v1/chat?x=1?y HTTP/1.1\r\nHost: example.com\r\nX-A:  b c\t\r\nx-a: d\r\nEmpty:\r\nContent-Length: 0\r\n\r\n")
     #expect(head.method == .post)
     #expect(head.path == "/v1/chat")
     #expect(head.query == "x=1?y")
@@ -59,7 +60,8 @@ struct HTTPRequestParserTests {
   }
 
   @Test(arguments: [
-    "a", "*", "a/b", "/a#b", "/\u{7f}", "/\u{1}", "/ü", "ftp://b/", "http:///x", "http://:80/", "http://a@b/", "http://b:x/", "http://b:123456/",
+    "a", "*", "a/b", "/a#b", "/\u{7f}", "/\u{1}", "/ü", "ftp://b/", "http:///x", "http://:80/", "http://a@b/", "http://b:x/",
+    "http://b:123456/",
     "/a b", "", " /", "http://[::1/", "http://[]/",
   ])
   func badTargets(_ target: String) {
@@ -69,8 +71,10 @@ struct HTTPRequestParserTests {
   }
 
   @Test(arguments: [
-    "GET /\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/1.10\r\n\r\n", "GET / HTTP/1,1\r\n\r\n",
-    "GET / HTTP/a.1\r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "GET\t/ HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}", "\n",
+    "GET /\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n", "GET / http/1.1\r\n\r\n", "GET / HTTP/1.10\r\n\r\n",
+    "GET / HTTP/1,1\r\n\r\n",
+    "GET / HTTP/a.1\r\n\r\n", " GET / HTTP/1.1\r\n\r\n", "G(T / HTTP/1.1\r\n\r\n", "GET\t/ HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}",
+    "\n",
     "\r\n\r\nGET / HTTP/1.1\r\n\r\n", "\rGET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET /\r HTTP/1.1\r\n\r\n",
     "ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEFG / HTTP/1.1\r\nHost: a\r\n\r\n", "CONNECT b HTTP/1.1\r\nHost: b\r\n\r\n",
   ])
@@ -99,7 +103,8 @@ struct HTTPRequestParserTests {
   }
 
   @Test(arguments: [
-    " X: a\r\n", "\tX: a\r\n", "X : a\r\n", "X\t: a\r\n", ": a\r\n", "X\r\n", "X(: a\r\n", "X\u{0}: a\r\n", "Ü: a\r\n", "X: a\r\n b\r\n", "X: a\u{0}b\r\n",
+    " X: a\r\n", "\tX: a\r\n", "X : a\r\n", "X\t: a\r\n", ": a\r\n", "X\r\n", "X(: a\r\n", "X\u{0}: a\r\n", "Ü: a\r\n",
+    "X: a\r\n b\r\n", "X: a\u{0}b\r\n",
     "X: a\rb\r\n", "X: a\nY: b\r\n", "X: a\u{7f}\r\n", "X: a\u{1b}\r\n", "X: \r\r\n",
   ])
   func badFields(_ field: String) {
@@ -118,8 +123,12 @@ struct HTTPRequestParserTests {
   }
 
   @Test func hosts() {
-    func end(_ fields: String, version: String = "1.1") -> HTTPTestReader.End { HTTPTestReader("GET / HTTP/\(version)\r\n\(fields)\r\n").end }
-    for good in ["a", "a:1", "[::1]:80", "127.0.0.1", "a_b.c", "", "a:", "%41", "0.0.0.0=5000"] { #expect(end("Host: \(good)\r\n") == .clean) }
+    func end(_ fields: String, version: String = "1.1") -> HTTPTestReader.End {
+      HTTPTestReader("GET / HTTP/\(version)\r\n\(fields)\r\n").end
+    }
+    for good in ["a", "a:1", "[::1]:80", "127.0.0.1", "a_b.c", "", "a:", "%41", "0.0.0.0=5000"] {
+      #expect(end("Host: \(good)\r\n") == .clean)
+    }
     for bad in ["a/b", "a b", "a@b", "a:b", "a,b", "[::1", "a:1:2", "a?", "<a>", "ü"] where bad != "a,b" {
       #expect(end("Host: \(bad)\r\n").isFailure, "\(bad)")
     }

@@ -9,9 +9,12 @@ struct HTTPSplitTests {
     "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     "\r\nPOST /a?b HTTP/1.1\r\nHost: a\r\nX:  y \r\nContent-Length: 5\r\n\r\nhello\r\nGET /2 HTTP/1.0\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;a=\"b\"\r\nhello\r\n1\r\n!\r\n0\r\nT: u\r\n\r\nDELETE http://b/ HTTP/1.1\r\nHost: a\r\n\r\n",
-    "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX y: z\r\n\r\n",
-    "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \u{1}\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
-    "GET / HTTP/2.0\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}", "\r\n\r\n", "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nab", "GET / HTTP/1.1\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: a\r\nX y: z\r\n\r\n",
+    "GET / HTTP/1.1\nHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\nX: \u{1}\r\n\r\n",
+    "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX",
+    "GET / HTTP/2.0\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}", "\r\n\r\n",
+    "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nB: c\r\nD: e\r\nF: g\r\nH: i\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nB: cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc\r\n\r\n",
   ]
@@ -50,6 +53,7 @@ struct HTTPSplitTests {
     #expect(end("GET / HTTP/1.1\r\nHost: a\r\nA: \(value)v\r\n\r\n") == .failed(.headerTooLarge))
     #expect(end("GET / HTTP/1.1\r\nHost: a\r\nA: \(value)\(value)") == .failed(.headerTooLarge))
     // Every request has the whole room for itself.
-    #expect(HTTPTestReader(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 20), limits: Self.limits).messages.count == 20)
+    #expect(
+      HTTPTestReader(String(repeating: "GET / HTTP/1.1\r\nHost: a\r\n\r\n", count: 20), limits: Self.limits).messages.count == 20)
   }
 }

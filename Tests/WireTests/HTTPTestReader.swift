@@ -58,7 +58,8 @@ struct HTTPTestReader {
   private static func describe(_ head: HTTPRequestHead) -> String {
     let fields = head.headers.fields.map { "\($0.name)=\($0.value)" }.joined(separator: ",")
     let flags = "\(head.framing) continue:\(head.expectsContinue) keeps:\(head.keepsAlive)"
-    return "\(head.method.text) \(head.path) ?\(head.query ?? "-") 1.\(head.minorVersion) @\(head.authority ?? "-") [\(fields)] \(flags)"
+    return
+      "\(head.method.text) \(head.path) ?\(head.query ?? "-") 1.\(head.minorVersion) @\(head.authority ?? "-") [\(fields)] \(flags)"
   }
 }
 

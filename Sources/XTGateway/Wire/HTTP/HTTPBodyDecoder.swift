@@ -55,7 +55,8 @@ package struct HTTPBodyDecoder {
   ///   - body: where the data goes; nil drops it.
   ///   - limit: how many bytes of data the body may have in all; a Content-Length or chunk size beyond it fails before its data comes.
   /// - Returns: how many bytes of `input` were taken: all of them where the body is not complete yet.
-  package mutating func decode(_ input: UnsafeRawBufferPointer, into body: ByteBuffer?, limit: Int) throws(HTTPRequestError) -> Int {
+  package mutating func decode(_ input: UnsafeRawBufferPointer, into body: ByteBuffer?, limit: Int) throws(HTTPRequestError) -> Int
+  {
     var offset = 0
     while offset < input.count {
       switch state {

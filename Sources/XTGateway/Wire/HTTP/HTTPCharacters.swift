@@ -48,7 +48,9 @@ enum HTTPCharacters {
   }
 
   /// Calls `body` with every element of a comma-separated list (RFC 9110, section 5.6.1), trimmed; empty ones are left out.
-  static func forEachElement<E: Error>(of list: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws(E) -> Void) throws(E) {
+  static func forEachElement<E: Error>(of list: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws(E) -> Void)
+    throws(E)
+  {
     var start = 0
     while start <= list.count {
       var end = start

@@ -70,7 +70,9 @@ struct HTTPFraming {
     guard minorVersion > 0 else { throw .malformed("Transfer-Encoding in HTTP/1.0") }
     guard contentLength == nil else { throw .malformed("both Transfer-Encoding and Content-Length") }
     guard codings > 0 else { throw .malformed("Transfer-Encoding is empty") }
-    guard chunkedCount == 0 || (chunkedCount == 1 && endsInChunked) else { throw .malformed("chunked is not the last transfer coding") }
+    guard chunkedCount == 0 || (chunkedCount == 1 && endsInChunked) else {
+      throw .malformed("chunked is not the last transfer coding")
+    }
     guard !hasUnknownCoding else { throw .unsupportedTransferCoding }
     return .chunked
   }

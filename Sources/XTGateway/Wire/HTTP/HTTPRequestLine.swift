@@ -20,7 +20,9 @@ struct HTTPRequestLine {
     let token = UnsafeRawBufferPointer(rebasing: line[..<first])
     for byte in token where !HTTPCharacters.isToken(byte) { throw .malformed("the method is not a token") }
     let rest = UnsafeRawBufferPointer(rebasing: line[(first + 1)...])
-    guard let second = rest.firstIndex(of: space), second > 0 else { throw .malformed("the request line lacks a target or a version") }
+    guard let second = rest.firstIndex(of: space), second > 0 else {
+      throw .malformed("the request line lacks a target or a version")
+    }
     minorVersion = try Self.minorVersion(UnsafeRawBufferPointer(rebasing: rest[(second + 1)...]))
     guard second <= maxURLBytes else { throw .targetTooLong }
     method = HTTPMethod(token: token)
@@ -61,7 +63,9 @@ struct HTTPTarget {
       let end = rest.firstIndex { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "?") } ?? rest.count
       let host = UnsafeRawBufferPointer(rebasing: rest[..<end])
       // An http URI with an empty host must be rejected (RFC 9110, section 4.2.1).
-      guard !host.isEmpty, host[0] != UInt8(ascii: ":"), HTTPAuthority.isValid(host) else { throw .malformed("the target's host is not valid") }
+      guard !host.isEmpty, host[0] != UInt8(ascii: ":"), HTTPAuthority.isValid(host) else {
+        throw .malformed("the target's host is not valid")
+      }
       authority = String(decoding: host, as: UTF8.self)
       let parts = Self.split(UnsafeRawBufferPointer(rebasing: rest[end...]))
       // `OPTIONS http://host` means the server as a whole (RFC 9112, section 3.2.4).
