@@ -1,0 +1,18 @@
+import Wire
+
+/// Buffers of one server that are lent to connections while there are bytes to send, so that an idle connection owns none.
+final class ByteBufferPool {
+  /// A buffer that grew beyond this gives its memory back.
+  static let maxCapacity = 65536
+  static let maxCount = 256
+
+  private var free: [ByteBuffer] = []
+
+  func take() -> ByteBuffer { free.popLast() ?? ByteBuffer(capacity: 2048) }
+
+  func give(_ buffer: ByteBuffer) {
+    guard free.count < Self.maxCount, buffer.capacity <= Self.maxCapacity else { return }
+    buffer.removeAll()
+    free.append(buffer)
+  }
+}

@@ -1,0 +1,144 @@
+import EventLoop
+import Wire
+
+extension HTTPConnection {
+  var unsentBytes: Int { output.unsentBytes }
+
+  /// Bytes of this callback count as well, so that who produces them in a loop finds out in time.
+  var isBackedUp: Bool {
+    if output.unsentBytes >= server.configuration.highWaterMark { output.isBackedUp = true }
+    return output.isBackedUp
+  }
+
+  // MARK: What an exchange does
+
+  func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
+    let isHead = exchange?.head.method == .head
+    let minorVersion = exchange?.head.minorVersion ?? 1
+    exchange = nil
+    forgetBody()
+    send(.responseStarted(bodyRemaining: bodyRemaining, delimitedByClose: false))
+    write(head, body: body, isHead: isHead, minorVersion: minorVersion)
+    send(.responseEnded(close: false))
+  }
+
+  func startStream(_ head: HTTPResponseHead) {
+    guard let exchange else { return }
+    let isChunked = exchange.head.minorVersion > 0
+    forgetBody()
+    send(.responseStarted(bodyRemaining: bodyRemaining, delimitedByClose: !isChunked))
+    let buffer = output.open(server.pool)
+    head.encode(into: buffer)
+    if isChunked { buffer.append("transfer-encoding: chunked\r\n") }
+    endHead(buffer, minorVersion: exchange.head.minorVersion)
+    schedule()
+  }
+
+  func streamBuffer() -> ByteBuffer {
+    guard let exchange, exchange.head.method != .head else {
+      server.scrap.removeAll()
+      return server.scrap
+    }
+    schedule()
+    return exchange.head.minorVersion > 0 ? output.openChunk(server.pool) : output.open(server.pool)
+  }
+
+  func endStream(close: Bool) {
+    guard let exchange else { return }
+    output.closeChunk()
+    if exchange.head.minorVersion > 0 && exchange.head.method != .head { output.open(server.pool).append("0\r\n\r\n") }
+    self.exchange = nil
+    send(.responseEnded(close: close))
+    schedule()
+  }
+
+  func abort() {
+    exchange = nil
+    send(.aborted)
+  }
+
+  /// The last response of this connection, made by the service but not for an exchange.
+  func refuse(_ problem: HTTPProblem) {
+    let head = exchange?.head
+    let answer = server.service.refusal(problem, head: head)
+    write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1)
+    endExchange()
+  }
+
+  // MARK: Heads
+
+  private func write(_ head: HTTPResponseHead, body: ByteBuffer, isHead: Bool, minorVersion: Int) {
+    let buffer = output.open(server.pool)
+    head.encode(into: buffer)
+    let hasBody = !HTTPStatus.hasNoBody(head.status)
+    if hasBody {
+      buffer.append("content-length: ")
+      buffer.append(decimal: body.count)
+      buffer.append("\r\n")
+    }
+    endHead(buffer, minorVersion: minorVersion)
+    if hasBody && !isHead { buffer.append(body.bytes) }
+    schedule()
+  }
+
+  private func endHead(_ buffer: ByteBuffer, minorVersion: Int) {
+    server.date.append(to: buffer)
+    if !state.keepsAlive {
+      buffer.append("connection: close\r\n")
+    } else if minorVersion == 0 {
+      buffer.append("connection: keep-alive\r\n")
+    }
+    buffer.append("\r\n")
+  }
+
+  // MARK: Writing
+
+  /// Offers what has gathered to the socket. `taken`: the socket has just taken something.
+  func flush(taken: Bool) {
+    guard state.phase != .closed else { return }
+    output.closeChunk()
+    var taken = taken
+    if output.inFlight == 0, let buffer = output.buffer {
+      do throws(UVError) {
+        if try offer(buffer) { taken = true }
+      } catch {
+        send(.socketFailed)
+        return
+      }
+    }
+    send(.written(taken: taken, unsent: output.unsentBytes))
+    tellDrained()
+  }
+
+  /// - Returns: whether the socket took something.
+  private func offer(_ buffer: ByteBuffer) throws(UVError) -> Bool {
+    var taken = 0
+    // After the high-water mark the rest goes the slow way, so that the producer hears of the drain in a later turn of the loop
+    // and cannot keep this one going for ever.
+    if !output.isBackedUp && !buffer.isEmpty {
+      taken = try tcp.tryWrite(buffer.bytes)
+      buffer.consume(taken)
+    }
+    if buffer.isEmpty {
+      if let empty = output.takeBuffer() { server.pool.give(empty) }
+    } else if buffer.count <= HTTPOutput.sliceBytes {
+      _ = output.takeBuffer()
+      output.inFlight = buffer.count
+      tcp.write(buffer)
+    } else {
+      let slice = server.pool.take()
+      slice.append(UnsafeRawBufferPointer(rebasing: buffer.bytes[..<HTTPOutput.sliceBytes]))
+      buffer.consume(HTTPOutput.sliceBytes)
+      output.inFlight = slice.count
+      tcp.write(slice)
+    }
+    return taken > 0
+  }
+
+  private func tellDrained() {
+    guard output.isBackedUp, output.unsentBytes <= server.configuration.lowWaterMark else { return }
+    output.isBackedUp = false
+    guard let exchange else { return }
+    exchange.delegate?.exchangeDidDrain(exchange)
+  }
+}

@@ -1,0 +1,81 @@
+import Wire
+
+/// What a connection has to send: at most one buffer that gathers bytes and one that the socket is working on.
+///
+/// A chunk is opened with a size field of fixed width, which is filled in when the chunk is closed, so that its data is appended
+/// in place and never moved.
+struct HTTPOutput {
+  /// Bytes given to the socket at once, so that even a slow client shows progress.
+  static let sliceBytes = 65536
+  private static let sizeField: StaticString = "0000\r\n"
+  private static let sizeFieldBytes = 6
+
+  private(set) var buffer: ByteBuffer?
+  /// Bytes that `TCPConnection.write` holds.
+  var inFlight = 0
+  /// True from the high-water mark to the low-water mark.
+  var isBackedUp = false
+  /// Where the open chunk's size field begins in the readable bytes of `buffer`; -1 if no chunk is open.
+  private var chunk = -1
+
+  /// Nothing is taken from the front of `buffer` while a chunk is open.
+  var isChunkOpen: Bool { chunk >= 0 }
+
+  var unsentBytes: Int { inFlight + (buffer?.count ?? 0) }
+
+  /// Where to append.
+  mutating func open(_ pool: ByteBufferPool) -> ByteBuffer {
+    if let buffer { return buffer }
+    let lent = pool.take()
+    buffer = lent
+    return lent
+  }
+
+  mutating func openChunk(_ pool: ByteBufferPool) -> ByteBuffer {
+    let buffer = open(pool)
+    guard chunk < 0 else { return buffer }
+    chunk = buffer.count
+    buffer.append(Self.sizeField)
+    return buffer
+  }
+
+  /// Fills in the size of the open chunk; a chunk without data is taken back, since it would end the body.
+  mutating func closeChunk() {
+    guard chunk >= 0, let buffer else { return }
+    let size = buffer.count - chunk - Self.sizeFieldBytes
+    if size == 0 {
+      buffer.removeLast(Self.sizeFieldBytes)
+    } else {
+      var digits = 4
+      if size > 0xFFFF {
+        Self.widen(buffer, at: chunk)
+        digits = 8
+      }
+      Self.fill(buffer.mutableBytes, at: chunk, digits: digits, size)
+    }
+    chunk = -1
+  }
+
+  /// Gives the gathering buffer away.
+  mutating func takeBuffer() -> ByteBuffer? {
+    defer { buffer = nil }
+    return buffer
+  }
+
+  /// Makes room for a size field of eight digits; only a chunk of more than 65535 bytes needs it, and its data is moved this once.
+  private static func widen(_ buffer: ByteBuffer, at chunk: Int) {
+    buffer.append("0000")
+    let bytes = buffer.mutableBytes
+    let from = UnsafeRawBufferPointer(rebasing: bytes[(chunk + 4)..<(bytes.count - 4)])
+    UnsafeMutableRawBufferPointer(rebasing: bytes[(chunk + 8)...]).copyMemory(from: from)
+  }
+
+  private static func fill(_ bytes: UnsafeMutableRawBufferPointer, at chunk: Int, digits: Int, _ size: Int) {
+    var rest = size
+    for position in stride(from: chunk + digits - 1, through: chunk, by: -1) {
+      let digit = UInt8(truncatingIfNeeded: rest & 15)
+      bytes[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+      rest >>= 4
+    }
+  }
+}

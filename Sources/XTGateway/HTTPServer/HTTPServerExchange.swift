@@ -1,0 +1,79 @@
+import Wire
+
+/// One request and its response. Confined to the loop's thread.
+package final class HTTPServerExchange {
+  package let head: HTTPRequestHead
+  /// The peer's address without port, "127.0.0.1".
+  package let peerAddress: String
+  /// Strong; cleared by the server when the exchange ends.
+  package var delegate: (any HTTPServerExchangeDelegate)?
+  /// Nil as soon as the exchange has ended.
+  private var connection: HTTPConnection?
+  private var isStreaming = false
+
+  init(head: HTTPRequestHead, connection: HTTPConnection) {
+    self.head = head
+    self.connection = connection
+    peerAddress = connection.peerAddress
+  }
+
+  /// Whether a response can still be written or is being written.
+  package var isOpen: Bool { connection != nil }
+
+  /// Reads the body (answering `Expect: 100-continue` first) and gives it to the delegate, which may happen during this call.
+  /// Without effect once a response has been started.
+  package func readBody(limit: Int) { connection?.readBody(limit: limit) }
+
+  /// Sends a complete response with Content-Length. `body` must not be used afterwards. A HEAD request's body is left out.
+  /// Adds `date`, `content-length`, `connection`. Without effect once a response has been started.
+  package func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
+    guard !isStreaming, let connection = detach() else { return }
+    connection.respond(head, body: body)
+  }
+
+  /// Sends a response's head and begins its stream: chunked over HTTP/1.1, ended by closing over HTTP/1.0.
+  /// Without effect once a response has been started.
+  package func startStream(_ head: HTTPResponseHead) {
+    guard !isStreaming, let connection else { return }
+    isStreaming = true
+    connection.startStream(head)
+  }
+
+  /// Where to append the next bytes of the stream. What is appended during one callback of the loop leaves together, as
+  /// one HTTP chunk, in one write, at the end of that callback. Valid until the callback ends. Where there is no stream (the
+  /// exchange has ended, or it answers a HEAD) what is appended is dropped.
+  package func streamBuffer() -> ByteBuffer {
+    guard isStreaming, let connection else { return ByteBuffer() }
+    return connection.streamBuffer()
+  }
+
+  /// Ends the stream properly; `close`: and the connection with it.
+  package func endStream(close: Bool = false) {
+    guard isStreaming, let connection = detach() else { return }
+    connection.endStream(close: close)
+  }
+
+  /// Breaks the connection off (RST), so that the client sees a cut and no clean end.
+  package func abort() { detach()?.abort() }
+
+  /// Bytes of the response that the socket has not taken yet.
+  package var unsentBytes: Int { connection?.unsentBytes ?? 0 }
+
+  /// True from the high-water mark until `exchangeDidDrain`.
+  package var isBackedUp: Bool { connection?.isBackedUp ?? false }
+
+  /// The connection has no more to do with it, and there was no complete response.
+  func closedByConnection() {
+    let told = delegate
+    _ = detach()
+    told?.exchangeDidClose(self)
+  }
+
+  private func detach() -> HTTPConnection? {
+    defer {
+      connection = nil
+      delegate = nil
+    }
+    return connection
+  }
+}

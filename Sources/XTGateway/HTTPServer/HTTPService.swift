@@ -1,0 +1,72 @@
+import Wire
+
+package struct HTTPServerConfiguration: Sendable {
+  package var maxHeaderBytes = 65536
+  package var maxHeaders = 128
+  package var maxURLBytes = 8192
+  package var maxConnections = 20000
+  package var headerTimeoutMilliseconds: UInt64 = 10000
+  /// How long a body may stand still between two bytes.
+  package var bodyTimeoutMilliseconds: UInt64 = 30000
+  package var keepAliveTimeoutMilliseconds: UInt64 = 75000
+  package var writeTimeoutMilliseconds: UInt64 = 60000
+  /// How long a connection that is being closed goes on reading, so that its client reads the last answer and not a reset.
+  package var lingerTimeoutMilliseconds: UInt64 = 5000
+  /// Unsent response bytes above which `HTTPServerExchange.isBackedUp` is true …
+  package var highWaterMark = 65536
+  /// … and at or below which `exchangeDidDrain` is called.
+  package var lowWaterMark = 16384
+  package init() {}
+}
+
+/// Why the server refused a request, or a connection, by itself. `status` is the answer's.
+package enum HTTPProblem: Error, Equatable, Sendable {
+  /// RFC clause or limit in words.
+  case malformed(String)
+  case headerTooLarge, targetTooLong, bodyTooLarge(limit: Int), requestTimeout, unsupportedTransferCoding, unsupportedVersion
+  case expectationFailed, tooManyConnections
+
+  package init(_ error: HTTPRequestError) {
+    switch error {
+    case .malformed(let rule): self = .malformed(rule)
+    case .headerTooLarge: self = .headerTooLarge
+    case .targetTooLong: self = .targetTooLong
+    case .bodyTooLarge(let limit): self = .bodyTooLarge(limit: limit)
+    case .unsupportedTransferCoding: self = .unsupportedTransferCoding
+    case .unsupportedVersion: self = .unsupportedVersion
+    }
+  }
+
+  package var status: Int {
+    switch self {
+    case .malformed: 400
+    case .headerTooLarge: 431
+    case .targetTooLong: 414
+    case .bodyTooLarge: 413
+    case .requestTimeout: 408
+    case .unsupportedTransferCoding: 501
+    case .unsupportedVersion: 505
+    case .expectationFailed: 417
+    case .tooManyConnections: 503
+    }
+  }
+}
+
+/// What answers requests. All calls come on the loop's thread.
+package protocol HTTPService: AnyObject {
+  /// A request's head is complete and valid. Answer through `exchange`, now or later; set `exchange.delegate` to hear of it.
+  func requestStarted(_ exchange: HTTPServerExchange)
+  /// The answer to a request that the server itself refuses (status from `problem.status`); `head` where it got that far.
+  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer)
+}
+
+package protocol HTTPServerExchangeDelegate: AnyObject {
+  /// The whole body, after `readBody`. A body over the limit or a malformed one never gets here: the server answers it
+  /// with `refusal` and then calls `exchangeDidClose`.
+  func exchange(_ exchange: HTTPServerExchange, didReadBody body: ByteBuffer)
+  /// Unsent bytes are back at the low-water mark after `isBackedUp` had been true.
+  func exchangeDidDrain(_ exchange: HTTPServerExchange)
+  /// The exchange ended before its response was complete: the client is gone, was cut off, or was refused. Nothing may be
+  /// written any more. Not called after `respond`/`endStream`/`abort`.
+  func exchangeDidClose(_ exchange: HTTPServerExchange)
+}

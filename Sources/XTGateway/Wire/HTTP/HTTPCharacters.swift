@@ -1,0 +1,68 @@
+/// The byte classes of HTTP's grammar.
+enum HTTPCharacters {
+  static let carriageReturn = UInt8(ascii: "\r")
+  static let lineFeed = UInt8(ascii: "\n")
+
+  /// tchar (RFC 9110, section 5.6.2).
+  @inline(__always) static func isToken(_ byte: UInt8) -> Bool {
+    contains(byte, low: 0x03FF_6CFA_0000_0000, high: 0x57FF_FFFF_C7FF_FFFE)
+  }
+
+  /// What a reg-name or an IPv4 address is made of, and `%` (RFC 3986, section 3.2.2).
+  @inline(__always) static func isHostName(_ byte: UInt8) -> Bool {
+    contains(byte, low: 0x2BFF_7FF2_0000_0000, high: 0x47FF_FFFE_87FF_FFFE)
+  }
+
+  /// What may stand inside a field value: field-vchar, space, tab, obs-text (RFC 9110, section 5.5).
+  @inline(__always) static func isFieldValue(_ byte: UInt8) -> Bool {
+    (byte >= 0x20 && byte != 0x7F) || byte == 0x09
+  }
+
+  /// What may stand in a request target. Wider than RFC 3986 by the printable characters that browsers leave as they are
+  /// (`"`, `<`, `>`, `\`, `^`, `` ` ``, `{`, `|`, `}`); `#` is refused, since no form of a target has a fragment (RFC 9112, section 3.2).
+  @inline(__always) static func isTarget(_ byte: UInt8) -> Bool {
+    byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "#")
+  }
+
+  @inline(__always) static func isWhiteSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+  @inline(__always) static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") < 10 }
+
+  /// The value of a hexadecimal digit, or nil.
+  @inline(__always) static func hexValue(_ byte: UInt8) -> Int? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): Int(byte - UInt8(ascii: "0"))
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): Int(byte - UInt8(ascii: "a")) + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): Int(byte - UInt8(ascii: "A")) + 10
+    default: nil
+    }
+  }
+
+  /// `bytes` without spaces and tabs at either end (OWS).
+  static func trimmed(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+    var start = 0
+    var end = bytes.count
+    while start < end, isWhiteSpace(bytes[start]) { start += 1 }
+    while end > start, isWhiteSpace(bytes[end - 1]) { end -= 1 }
+    return UnsafeRawBufferPointer(rebasing: bytes[start..<end])
+  }
+
+  /// Calls `body` with every element of a comma-separated list (RFC 9110, section 5.6.1), trimmed; empty ones are left out.
+  static func forEachElement<E: Error>(of list: UnsafeRawBufferPointer, _ body: (UnsafeRawBufferPointer) throws(E) -> Void)
+    throws(E)
+  {
+    var start = 0
+    while start <= list.count {
+      var end = start
+      while end < list.count, list[end] != UInt8(ascii: ",") { end += 1 }
+      let element = trimmed(UnsafeRawBufferPointer(rebasing: list[start..<end]))
+      if !element.isEmpty { try body(element) }
+      start = end + 1
+    }
+  }
+
+  @inline(__always) private static func contains(_ byte: UInt8, low: UInt64, high: UInt64) -> Bool {
+    guard byte < 128 else { return false }
+    return ((byte < 64 ? low : high) >> UInt64(byte & 63)) & 1 == 1
+  }
+}

@@ -1,0 +1,13 @@
+import Testing
+
+@testable import HTTPServer
+
+@Suite("date field")
+struct HTTPDateTests {
+  @Test(arguments: [
+    (0, "Thu, 01 Jan 1970 00:00:00 GMT"), (784_111_777, "Sun, 06 Nov 1994 08:49:37 GMT"),
+    (951_782_400, "Tue, 29 Feb 2000 00:00:00 GMT"),
+    (1_795_363_199, "Sun, 22 Nov 2026 15:59:59 GMT"), (4_107_542_400, "Mon, 01 Mar 2100 00:00:00 GMT"),
+  ])
+  func format(_ seconds: Int, _ expected: String) { #expect(HTTPDate.format(seconds) == expected) }
+}
