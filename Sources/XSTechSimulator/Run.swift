@@ -22,8 +22,7 @@ func serve(_ setup: Simulator.Setup, host: String, port: Int) throws {
   do {
     try server.listen(host: host, port: port)
   } catch {
-    var standardError = StandardError()
-    print("xstech-simulator: cannot listen on \(host):\(port): \(error)", to: &standardError)
+    complain("xstech-simulator: cannot listen on \(host):\(port): \(error)")
     throw ExitCode(69)
   }
   let signals = try [SIGINT, SIGTERM].map { signal in try SignalHandle(loop: loop, signal: signal) { loop.stop() } }
@@ -34,12 +33,4 @@ func serve(_ setup: Simulator.Setup, host: String, port: Int) throws {
   server.close()
   simulator.pacer.close()
   loop.close()
-}
-
-/// Many streams need many descriptors.
-private func raiseFileLimit() {
-  var limit = rlimit()
-  guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-  limit.rlim_cur = limit.rlim_max
-  _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
 }
