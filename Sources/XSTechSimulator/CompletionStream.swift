@@ -15,6 +15,11 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
   /// Pieces in one write where there is no pace.
   static let batch = 16
 
+  /// The server never breaks its own framing, so a cut inside a chunk needs another: the head ends here, and all that the
+  /// server writes from now on, the rest of its head included, is data of one chunk that is never full. To a reader of events
+  /// that rest is a comment, unknown fields and empty lines.
+  private static let endlessChunk: StaticString = "transfer-encoding: chunked\r\n\r\nfffffff\r\n:"
+
   private let simulator: Simulator
   private let exchange: HTTPServerExchange
   private var job: Job
@@ -76,6 +81,7 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
     head.add(lines: "content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n")
     head.add(lines: Answer.serverLine)
     if job.faults.gzipHeader { head.add(lines: "content-encoding: gzip\r\n") }
+    if case .truncate = job.faults.cut { head.add(lines: Self.endlessChunk) }
     phase = .streaming
     begin = now
     exchange.startStream(head)
@@ -177,7 +183,7 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
 
   private func cut() -> UInt64? {
     finish(.failed)
-    exchange.abort()
+    if case .truncate = job.faults.cut { exchange.endStream(close: true) } else { exchange.abort() }
     return nil
   }
 
