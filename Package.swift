@@ -19,6 +19,7 @@ let package = Package(
   products: [
     .executable(name: "xtgateway", targets: ["App"]),
     .executable(name: "xstech-simulator", targets: ["XSTechSimulator"]),
+    .executable(name: "xtgateway-load", targets: ["LoadGenerator"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
@@ -41,6 +42,7 @@ let package = Package(
     .executableTarget(
       name: "XSTechSimulator",
       dependencies: ["EventLoop", "HTTPServer", "Wire", arguments]),
+    .executableTarget(name: "LoadGenerator", dependencies: ["EventLoop", "Wire", arguments]),
     tests(of: "Wire"),
     tests(of: "EventLoop", ["Wire"]),
     tests(of: "HTTPServer", ["EventLoop", "Wire"]),
