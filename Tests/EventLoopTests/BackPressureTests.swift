@@ -71,8 +71,12 @@ import Wire
       server.onWritten = { _, _ in Issue.record("a call after close") }
       server.onFail = { _, error in Issue.record("a call after close: \(error)") }
       let client = Peer()
-      client.onEnd = { $0.close() }
-      client.onFail = { connection, _ in connection.close() }
+      // libuv reports a reset behind unread data as an end: only a write tells it from a FIN.
+      var canStillWrite: Bool?
+      client.onEnd = { connection in
+        canStillWrite = (try? connection.tryWrite(text: "x")) == 1
+        connection.close()
+      }
       weak var dropped: ByteBuffer?
       try connectPair(loop, client: client, server: server) { first, second in
         first.stopReading()
@@ -84,7 +88,8 @@ import Wire
         first.startReading()
       }
       loop.run()
-      #expect(client.errors == (how == "close" ? [] : [UVError(UV_ECONNRESET)]))
+      #expect(canStillWrite == (how == "close"))
+      #expect(client.received.count < 20_000_000)
       #expect(dropped == nil)
     }
   }

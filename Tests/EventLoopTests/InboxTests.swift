@@ -21,7 +21,11 @@ import Testing
             for number in 0..<1000 {
               inbox.post {
                 seen.withLock { $0[thread].append(number) }
-                if stop.withLock({ $0 += 1; return $0 }) == 3000 { confined.stop() }
+                if stop.withLock({
+                  $0 += 1; return $0
+                }) == 3000 {
+                  confined.stop()
+                }
               }
             }
           })

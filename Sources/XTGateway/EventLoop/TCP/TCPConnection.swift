@@ -4,7 +4,8 @@ import Wire
 package protocol TCPConnectionDelegate: AnyObject {
   /// Bytes arrived, in the loop's shared read buffer: valid during the call only.
   func connection(_ connection: TCPConnection, didRead bytes: UnsafeRawBufferPointer)
-  /// The peer ended its sending side.
+  /// The peer ended its sending side. A reset that comes right behind unread data is reported like this too (libuv sees only the
+  /// hang-up then); the next write fails.
   func connectionDidReadEnd(_ connection: TCPConnection)
   /// Reading or writing failed (ECONNRESET, EPIPE …); the connection is of no use any more, but still has to be closed.
   func connection(_ connection: TCPConnection, didFail error: UVError)
