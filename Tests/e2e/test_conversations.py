@@ -97,7 +97,7 @@ def test_another_key_does_not_reach_a_conversation(start_gateway):
 
 
 def test_idle_sessions_end_and_are_deleted_upstream(start_gateway, simulator):
-    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1, "prepared_per_cookie": 0})
+    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1})
     with sdk(gateway) as client:
         history = [user("Remember me: 4711.")]
         history.append(assistant(ask(client, history)))

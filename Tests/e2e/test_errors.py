@@ -131,14 +131,14 @@ def test_a_refused_token(start_gateway):
 
 
 def test_too_large(start_gateway):
-    gateway = start_gateway(limits={"max_body_bytes": 1000})
-    response = post(gateway, "x" * 2000)
+    gateway = start_gateway(limits={"max_body_bytes": 2048})
+    response = post(gateway, "x" * 3000)
     assert (response.status, response.json()["error"]["code"]) == (413, "payload_too_large")
     openai_schemas.check_error(response.json())
     # Without a length the limit is noticed on the way.
     with Connection(gateway.port) as connection:
         head = f"POST {PATH} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gateway.key}\r\nTransfer-Encoding: chunked\r\n\r\n"
-        connection.send(head.encode() + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n")
+        connection.send(head.encode() + b"801\r\n" + b"x" * 2049 + b"\r\n0\r\n\r\n")
         assert connection.response().status == 413
     assert post(gateway, "@echo " + "x" * 500).status == 200
 

@@ -150,8 +150,8 @@ def test_too_many_images(gateway):
 
 
 def test_oversize_image(start_gateway):
-    gateway = start_gateway(limits={"max_image_bytes": 1000})
-    big = base64.b64encode(base64.b64decode(PNG) + bytes(1000)).decode()
+    gateway = start_gateway(limits={"max_image_bytes": 2048})
+    big = base64.b64encode(base64.b64decode(PNG) + bytes(2000)).decode()
     response = post(gateway, part(f"data:image/png;base64,{big}"))
     assert (response.status, response.json()["error"]["code"]) == (400, "invalid_image")
     assert response.json()["error"]["param"] == "messages[0].content[1].image_url.url"
