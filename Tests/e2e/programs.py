@@ -1,0 +1,165 @@
+"""Starting and stopping the two programs under test."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import httpx
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+GATEWAY = pathlib.Path(os.environ.get("XTGATEWAY_BINARY", PROJECT / ".build/release/xtgateway"))
+SIMULATOR = pathlib.Path(os.environ.get("XSTECH_SIMULATOR_BINARY", PROJECT / ".build/release/xstech-simulator"))
+
+# Goes into messages here and there: no text of a message may ever be logged.
+SECRET_TEXT = "whispered-7f3a91"
+API_KEY = "sk-e2e-5d1c7a"
+
+CRASHES = re.compile(r"Fatal error|Crash|Assertion|precondition|Sanitizer|Segmentation|stack trace", re.IGNORECASE)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=10.0):
+    """Polls; the limit only ends a test that would hang."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if result := condition():
+            return result
+        time.sleep(0.01)
+    raise AssertionError(f"still waiting after {seconds} s: {what}")
+
+
+class Program:
+    """A child process with its output in files; it sees no variable of the machine's but PATH."""
+
+    def __init__(self, folder, name, arguments, environment=None):
+        folder.mkdir(parents=True, exist_ok=True)
+        self.name = name
+        self.out_path, self.err_path = folder / f"{name}.out", folder / f"{name}.err"
+        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+            self.process = subprocess.Popen(
+                [str(argument) for argument in arguments],
+                cwd=folder,
+                env={"PATH": os.environ.get("PATH", ""), **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    @property
+    def out(self):
+        return self.out_path.read_text(errors="replace")
+
+    @property
+    def err(self):
+        return self.err_path.read_text(errors="replace")
+
+    @property
+    def running(self):
+        return self.process.poll() is None
+
+    def wait(self, seconds=20):
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"{self.name} did not end within {seconds} s\n{self.err[-4000:]}") from None
+
+    def stop(self, number=signal.SIGTERM):
+        """Its exit status."""
+        if self.running:
+            self.process.send_signal(number)
+        return self.wait()
+
+    def memory(self):
+        """Resident memory in bytes."""
+        status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) * 1024
+
+
+class Simulator(Program):
+    def __init__(self, folder, *options):
+        assert SIMULATOR.is_file(), f"{SIMULATOR} is missing: build it with `make build`"
+        super().__init__(folder, "xstech-simulator", [SIMULATOR, "--port", "0", *options])
+        self.url = wait_until(self._address, "the simulator's address")
+        self._accounts = 0
+
+    def _address(self):
+        assert self.running, f"the simulator ended at once\n{self.err}"
+        found = re.search(r"listening on (http://\S+)\n", self.out)
+        return found and found.group(1)
+
+    def token(self):
+        """The token of an account that no other test has had."""
+        self._accounts += 1
+        return f"token-{self._accounts}"
+
+    def get(self, path):
+        return httpx.get(self.url + path).raise_for_status().json()
+
+    def counts(self, token):
+        """What became of an account's completions: started, finished, failed, cancelled, in_flight, …"""
+        return next(account for account in self.get("/_stats")["accounts"] if account["name"] == token)
+
+    def sessions(self, token):
+        return [session for session in self.get("/_sessions") if session["account"] == token]
+
+
+class Gateway(Program):
+    """A gateway with a configuration file of its own on a free port."""
+
+    def __init__(self, folder, config, environment=None, secrets=()):
+        assert GATEWAY.is_file(), f"{GATEWAY} is missing: build it with `make build`"
+        self.port = config.get("port") or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.key = API_KEY
+        self.secrets = [SECRET_TEXT, *secrets]
+        self.config = {**config, "port": self.port}
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "gateway.json").write_text(json.dumps(self.config))
+        super().__init__(folder, "xtgateway", [GATEWAY, "serve", "--config", folder / "gateway.json"], environment)
+
+    @property
+    def token(self):
+        """Of its first account, which no other gateway has."""
+        return self.config["cookies"][0]["authorization"]
+
+    def await_health(self):
+        wait_until(self._answers, "the gateway's /health")
+        return self
+
+    def _answers(self):
+        assert self.running, f"the gateway ended at once with status {self.process.returncode}\n{self.err}"
+        try:
+            return httpx.get(self.url + "/health", timeout=5).status_code in (200, 503)
+        except httpx.TransportError:
+            return False
+
+    def await_models(self):
+        headers = {"Authorization": f"Bearer {self.key}"}
+        wait_until(lambda: httpx.get(self.url + "/v1/models", headers=headers).status_code == 200, "the list of models")
+        return self
+
+    def end(self, number=signal.SIGTERM):
+        """Stops it as an operator would and checks what it leaves behind."""
+        assert self.running, f"the gateway ended by itself with status {self.process.returncode}\n{self.err[-4000:]}"
+        status = self.stop(number)
+        self.check_log()
+        assert status == 0, f"exit status {status}\n{self.err[-4000:]}"
+
+    def check_log(self):
+        log = self.err + self.out
+        crash = CRASHES.search(log)
+        assert not crash, f"the gateway's log speaks of a crash: {log[max(0, crash.start() - 500):][:4000]}"
+        for secret in self.secrets:
+            assert secret not in log, f"the log holds {secret!r}"
