@@ -79,7 +79,9 @@ extension ChatRequest {
   private static func stopSequences(_ fields: Fields) throws(RequestError) -> [String] {
     guard let value = fields.value("stop") else { return [] }
     if let one = value.string { return one.isEmpty ? [] : [one] }
-    guard value.kind == .array else { throw .wrongType("stop", expected: "a string or an array of strings", got: .init(value.kind)) }
+    guard value.kind == .array else {
+      throw .wrongType("stop", expected: "a string or an array of strings", got: .init(value.kind))
+    }
     var stops: [String] = []
     for (index, element) in value.elements.enumerated() {
       guard let text = element.string else { throw .wrongType("stop[\(index)]", expected: "a string", got: .init(element.kind)) }

@@ -43,7 +43,8 @@ enum DataURL {
     let bytes = UnsafeRawBufferPointer(rebasing: buffer.bytes[url])
     guard bytes.count >= 5, ASCII.equalsIgnoringCase(UnsafeRawBufferPointer(rebasing: bytes[..<5]), "data:") else {
       throw RequestError(
-        .invalidImage, "Invalid image in '\(path)': only data URLs (data:image/png;base64,…) are supported; download the image first.",
+        .invalidImage,
+        "Invalid image in '\(path)': only data URLs (data:image/png;base64,…) are supported; download the image first.",
         param: path)
     }
     guard let comma = bytes.firstIndex(of: UInt8(ascii: ",")) else {
@@ -59,9 +60,11 @@ enum DataURL {
     guard size <= limits.maxImageBytes else { throw tooLarge(limits, path) }
     guard let format = ImageFormat(signature: Base64.decodePrefix(base64, limit: 16)) else {
       throw RequestError(
-        .invalidImage, "Invalid image in '\(path)': the data is not an image of a known format (png, jpeg, gif, webp, bmp, …).", param: path)
+        .invalidImage, "Invalid image in '\(path)': the data is not an image of a known format (png, jpeg, gif, webp, bmp, …).",
+        param: path)
     }
-    return Image(format: format, buffer: buffer, base64: (url.lowerBound + comma + 1)..<url.upperBound, byteCount: size, param: path)
+    return Image(
+      format: format, buffer: buffer, base64: (url.lowerBound + comma + 1)..<url.upperBound, byteCount: size, param: path)
   }
 
   private static func tooLarge(_ limits: RequestLimits, _ path: String) -> RequestError {

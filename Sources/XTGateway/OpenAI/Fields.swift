@@ -60,7 +60,8 @@ struct Fields {
     guard let number = value.int, range.contains(number) else {
       let upper = range.upperBound == Int.max ? "" : " and at most \(range.upperBound)"
       throw RequestError(
-        .invalidValue, "Invalid value for '\(path(name))': expected an integer of at least \(range.lowerBound)\(upper).", param: path(name))
+        .invalidValue, "Invalid value for '\(path(name))': expected an integer of at least \(range.lowerBound)\(upper).",
+        param: path(name))
     }
     return number
   }

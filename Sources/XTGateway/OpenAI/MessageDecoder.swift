@@ -29,7 +29,8 @@ struct MessageDecoder {
     }
     guard let role = Message.Role(rawValue: name) else {
       throw RequestError(
-        .invalidValue, "Invalid value for '\(path).role': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
+        .invalidValue,
+        "Invalid value for '\(path).role': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
         param: "\(path).role")
     }
     var message = Message(role: role, text: "", images: [])
@@ -37,7 +38,8 @@ struct MessageDecoder {
       // An assistant's turn that only called tools has no content; anyone else has to say something.
       if role == .assistant || role == .function { return message }
       throw RequestError(
-        .invalidValue, "Invalid value for '\(path).content': expected a string or an array of parts, got null.", param: "\(path).content")
+        .invalidValue, "Invalid value for '\(path).content': expected a string or an array of parts, got null.",
+        param: "\(path).content")
     }
     if let text = content.string {
       message.text = text
@@ -81,7 +83,8 @@ struct MessageDecoder {
   /// `{"image_url":{"url":"data:…"}}`, or the bare string that many clients send.
   private func image(_ fields: Fields) throws(RequestError) -> Image {
     guard let value = fields.value("image_url") else {
-      throw RequestError(.invalidValue, "Missing required parameter: '\(fields.path("image_url"))'.", param: fields.path("image_url"))
+      throw RequestError(
+        .invalidValue, "Missing required parameter: '\(fields.path("image_url"))'.", param: fields.path("image_url"))
     }
     if value.kind == .string { return try DataURL.image(value, body: body, limits: limits, path: fields.path("image_url")) }
     guard value.kind == .object else {

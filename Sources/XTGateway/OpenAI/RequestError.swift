@@ -13,7 +13,9 @@ package struct RequestError: Error, Equatable, Sendable {
   /// Path of the parameter at fault: `messages[2].content`.
   package var param: String?
 
-  package init(_ code: Code, _ message: String, param: String? = nil) { (self.code, self.message, self.param) = (code, message, param) }
+  package init(_ code: Code, _ message: String, param: String? = nil) {
+    (self.code, self.message, self.param) = (code, message, param)
+  }
 
   static func wrongType(_ param: String, expected: String, got value: JSONKindName) -> RequestError {
     RequestError(.invalidValue, "Invalid type for '\(param)': expected \(expected), but got \(value.text) instead.", param: param)

@@ -15,13 +15,16 @@ enum UnsupportedParameters {
       throw refusal("modalities", "only text output is available")
     }
     if let tools = try fields.array("tools"), !tools.isEmpty { throw refusal("tools", "tool calls are not available") }
-    if let functions = try fields.array("functions"), !functions.isEmpty { throw refusal("functions", "function calls are not available") }
+    if let functions = try fields.array("functions"), !functions.isEmpty {
+      throw refusal("functions", "function calls are not available")
+    }
     if let format = try fields.object("response_format"), try format.string("type") ?? "text" != "text" {
       throw refusal("response_format", "only the format 'text' is available")
     }
   }
 
   private static func refusal(_ param: String, _ reason: String) -> RequestError {
-    RequestError(.unsupportedParameter, "Unsupported parameter: '\(param)' is not supported by this gateway: \(reason).", param: param)
+    RequestError(
+      .unsupportedParameter, "Unsupported parameter: '\(param)' is not supported by this gateway: \(reason).", param: param)
   }
 }

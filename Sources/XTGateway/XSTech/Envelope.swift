@@ -6,7 +6,9 @@ package enum Envelope {
   package static func code(of value: JSONValue) -> Int {
     guard let code = value["code"], code.kind != .null else { return 0 }
     if let number = code.int { return number }
-    if let digits = code.string, let number = digits.utf8.withContiguousStorageIfAvailable({ ASCII.decimal(UnsafeRawBufferPointer($0)) }) ?? nil {
+    if let digits = code.string,
+      let number = digits.utf8.withContiguousStorageIfAvailable({ ASCII.decimal(UnsafeRawBufferPointer($0)) }) ?? nil
+    {
       return number
     }
     return -1

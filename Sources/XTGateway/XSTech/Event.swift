@@ -31,7 +31,9 @@ package struct Usage: Equatable, Sendable {
   package var completion: Int
   package var total: Int
 
-  package init(prompt: Int, completion: Int, total: Int) { (self.prompt, self.completion, self.total) = (prompt, completion, total) }
+  package init(prompt: Int, completion: Int, total: Int) {
+    (self.prompt, self.completion, self.total) = (prompt, completion, total)
+  }
 }
 
 /// An event's data is neither `[DONE]` nor a JSON object of the known form.

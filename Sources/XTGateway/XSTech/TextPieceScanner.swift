@@ -28,6 +28,7 @@ extension UnsafeRawBufferPointer {
   @inlinable func starts(withText text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     guard count >= length, let base = baseAddress else { return false }
-    return UnsafeRawBufferPointer(start: base, count: length).elementsEqual(UnsafeRawBufferPointer(start: text.utf8Start, count: length))
+    return UnsafeRawBufferPointer(start: base, count: length).elementsEqual(
+      UnsafeRawBufferPointer(start: text.utf8Start, count: length))
   }
 }

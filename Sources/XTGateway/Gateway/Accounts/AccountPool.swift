@@ -42,7 +42,9 @@ package struct AccountPool {
 
   /// - Parameter preferred: the account that holds the conversation; taken if it has room.
   package mutating func lease(_ ticket: Ticket, preferred: AccountIndex? = nil) -> Admission {
-    guard accounts.contains(where: \.isEnabled) else { return .refused(accounts.isEmpty ? .noCookies : .poolUnavailable(description)) }
+    guard accounts.contains(where: \.isEnabled) else {
+      return .refused(accounts.isEmpty ? .noCookies : .poolUnavailable(description))
+    }
     if queue.isEmpty, let index = best(preferred) {
       take(index)
       return .leased(index)

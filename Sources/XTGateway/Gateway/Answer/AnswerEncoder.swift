@@ -24,29 +24,48 @@ extension CompletionUsage {
   }
 }
 
+/// Where a streamed answer's bytes go.
+protocol AnswerStream: AnyObject {
+  /// Sends the response's head.
+  func begin()
+  /// Where to append what goes out next; valid until the running callback ends.
+  func buffer() -> ByteBuffer
+  func end(close: Bool)
+}
+
+final class HTTPAnswerStream: AnswerStream {
+  private let exchange: HTTPServerExchange
+  private let head: HTTPResponseHead
+
+  init(_ exchange: HTTPServerExchange, head: HTTPResponseHead) { (self.exchange, self.head) = (exchange, head) }
+
+  func begin() { exchange.startStream(head) }
+  func buffer() -> ByteBuffer { exchange.streamBuffer() }
+  func end(close: Bool) { exchange.endStream(close: close) }
+}
+
 /// `chat.completion.chunk` events.
 final class OpenAIStreamEncoder: AnswerEncoder {
-  private let exchange: HTTPServerExchange
+  private let stream: any AnswerStream
   private let chunks: ChunkEncoder
-  private let head: HTTPResponseHead
   private(set) var isCommitted = false
   private var hasRole = false
 
-  init(_ exchange: HTTPServerExchange, head: HTTPResponseHead, identity: CompletionIdentity, includesUsage: Bool) {
-    self.exchange = exchange
-    self.head = head
+  init(_ stream: any AnswerStream, identity: CompletionIdentity, includesUsage: Bool) {
+    self.stream = stream
     chunks = ChunkEncoder(identity, includesUsage: includesUsage)
   }
 
-  private func begin() {
+  private func commit() {
+    guard !isCommitted else { return }
     isCommitted = true
-    exchange.startStream(head)
+    stream.begin()
   }
 
   /// Where the next chunk goes; the head and the role go out in front of the first.
   private func buffer() -> ByteBuffer {
-    if !isCommitted { begin() }
-    let buffer = exchange.streamBuffer()
+    commit()
+    let buffer = stream.buffer()
     if !hasRole {
       hasRole = true
       chunks.appendRole(to: buffer)
@@ -58,18 +77,18 @@ final class OpenAIStreamEncoder: AnswerEncoder {
   func reasoning(_ inside: UnsafeRawBufferPointer) { chunks.appendReasoning(inside, to: buffer()) }
 
   func keepAlive() {
-    if !isCommitted { begin() }
-    ChunkEncoder.appendKeepAlive(to: exchange.streamBuffer())
+    commit()
+    ChunkEncoder.appendKeepAlive(to: stream.buffer())
   }
 
   func finish(_ usage: Usage?) {
     chunks.appendEnd(usage: usage.map(CompletionUsage.init), to: buffer())
-    exchange.endStream()
+    stream.end(close: false)
   }
 
   func fail(_ error: GatewayError) {
-    ChunkEncoder.appendError(error.body, to: exchange.streamBuffer())
-    exchange.endStream(close: true)
+    ChunkEncoder.appendError(error.body, to: stream.buffer())
+    stream.end(close: true)
   }
 }
 
@@ -92,8 +111,12 @@ final class OpenAICompletionEncoder: AnswerEncoder {
 
   func finish(_ usage: Usage?) {
     exchange.respond(
-      head, body: CompletionEncoder.encode(identity, content: text.bytes, reasoning: thoughts.bytes, usage: usage.map(CompletionUsage.init)))
+      head,
+      body: CompletionEncoder.encode(
+        identity, content: text.bytes, reasoning: thoughts.bytes, usage: usage.map(CompletionUsage.init)))
   }
 
-  func fail(_ error: GatewayError) { preconditionFailure("nothing is out before the answer is whole: the failure is a response of its own") }
+  func fail(_ error: GatewayError) {
+    preconditionFailure("nothing is out before the answer is whole: the failure is a response of its own")
+  }
 }

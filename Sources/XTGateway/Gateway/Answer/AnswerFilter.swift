@@ -190,7 +190,8 @@ package struct AnswerFilter: ~Copyable {
       inside[start + 2] | 0x20 == UInt8(ascii: "d")
     else { return false }
     let third = inside[start + 3] | 0x20
-    guard third == UInt8(ascii: "8") || third == UInt8(ascii: "9") || third == UInt8(ascii: "a") || third == UInt8(ascii: "b") else {
+    guard third == UInt8(ascii: "8") || third == UInt8(ascii: "9") || third == UInt8(ascii: "a") || third == UInt8(ascii: "b")
+    else {
       return false
     }
     // The backslash itself must not be escaped.

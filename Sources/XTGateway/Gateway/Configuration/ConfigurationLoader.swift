@@ -79,7 +79,9 @@ package struct ConfigurationLoader {
     let names = ConfigurationTable.keys.map(\.environmentName)
     // The former names first, so that the newer ones win.
     for (name, value) in environment where !value.isEmpty {
-      guard let former = Self.formerNames[name], let key = ConfigurationTable.keys.first(where: { $0.name == former }) else { continue }
+      guard let former = Self.formerNames[name], let key = ConfigurationTable.keys.first(where: { $0.name == former }) else {
+        continue
+      }
       applyText(key, value, source: name)
     }
     for (name, value) in environment where name.hasPrefix("XTGATEWAY_") && !value.isEmpty && !Self.reserved.contains(name) {
@@ -126,7 +128,8 @@ package struct ConfigurationLoader {
     }
     if !Self.isLoopback(configuration.host), configuration.apiKeys.isEmpty, !configuration.allowAnonymous {
       mistakes.append(
-        "host: \"\(configuration.host)\" is reachable from outside, but there are no api_keys: set api_keys, or allow_anonymous to true")
+        "host: \"\(configuration.host)\" is reachable from outside, but there are no api_keys: set api_keys, or allow_anonymous to true"
+      )
     }
     if configuration.upstream.httpVersion == .http2, configuration.upstream.baseURL.hasPrefix("http://") {
       mistakes.append("upstream.http_version: \"2\" needs an https:// upstream.base_url")
@@ -134,6 +137,7 @@ package struct ConfigurationLoader {
   }
 
   static func isLoopback(_ host: String) -> Bool {
-    host == "localhost" || host == "::1" || host == "[::1]" || (host.hasPrefix("127.") && host.allSatisfy { $0 == "." || $0.isNumber })
+    host == "localhost" || host == "::1" || host == "[::1]"
+      || (host.hasPrefix("127.") && host.allSatisfy { $0 == "." || $0.isNumber })
   }
 }

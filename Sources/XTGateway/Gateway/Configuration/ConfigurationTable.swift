@@ -32,7 +32,8 @@ package struct ConfigurationKey: Sendable {
     write = { configuration, writer in configuration[keyPath: path].write(to: &writer) }
   }
 
-  init(_ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, in range: ClosedRange<Int>, _ documentation: String) {
+  init(_ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, in range: ClosedRange<Int>, _ documentation: String)
+  {
     self.init(
       name, path, documentation,
       check: { range.contains($0) ? nil : "must be between \(range.lowerBound) and \(range.upperBound)" })
@@ -55,7 +56,8 @@ package enum ConfigurationTable {
       "cookies", \.cookies,
       "The operator's accounts: objects with `authorization` (the token, verbatim), and optionally `name`, `max_concurrency`, `weight`, `enabled`."
     ),
-    .init("api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key` and `name`. Empty: no key is asked for."),
+    .init(
+      "api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key` and `name`. Empty: no key is asked for."),
     .init("allow_anonymous", \.allowAnonymous, "Allows to listen beyond loopback without `api_keys`."),
     .init(
       "shutdown_timeout_seconds", \.shutdownTimeoutSeconds, in: 0...3600,
@@ -76,11 +78,13 @@ package enum ConfigurationTable {
       "Longest wait for the first byte of an answer."),
     .init(
       "upstream.idle_timeout_ms", \.upstream.idleTimeoutMilliseconds, in: milliseconds, "Longest silence within an answer."),
-    .init("upstream.total_timeout_ms", \.upstream.totalTimeoutMilliseconds, in: milliseconds, "Longest time for one request in all."),
+    .init(
+      "upstream.total_timeout_ms", \.upstream.totalTimeoutMilliseconds, in: milliseconds, "Longest time for one request in all."),
     .init(
       "upstream.max_idle_seconds", \.upstream.maxIdleSeconds, in: 1...3600,
       "Idle upstream connections are dropped after this, before the upstream drops them."),
-    .init("upstream.max_event_bytes", \.upstream.maxEventBytes, in: 1024...1_073_741_824, "Longest line of an event stream, in bytes."),
+    .init(
+      "upstream.max_event_bytes", \.upstream.maxEventBytes, in: 1024...1_073_741_824, "Longest line of an event stream, in bytes."),
   ]
 
   private static let models: [ConfigurationKey] = [
@@ -94,14 +98,23 @@ package enum ConfigurationTable {
   ]
 
   private static let pool: [ConfigurationKey] = [
-    .init("pool.max_concurrency", \.pool.maxConcurrency, in: 1...1_000_000, "Completions at a time on an account that names no number of its own."),
-    .init("pool.queue_limit", \.pool.queueLimit, in: 0...1_000_000, "Requests that may wait for an account; beyond it 503 `pool_busy`."),
-    .init("pool.queue_timeout_ms", \.pool.queueTimeoutMilliseconds, in: milliseconds, "Longest wait for an account; then 503 `pool_busy`."),
+    .init(
+      "pool.max_concurrency", \.pool.maxConcurrency, in: 1...1_000_000,
+      "Completions at a time on an account that names no number of its own."),
+    .init(
+      "pool.queue_limit", \.pool.queueLimit, in: 0...1_000_000, "Requests that may wait for an account; beyond it 503 `pool_busy`."),
+    .init(
+      "pool.queue_timeout_ms", \.pool.queueTimeoutMilliseconds, in: milliseconds,
+      "Longest wait for an account; then 503 `pool_busy`."),
     .init(
       "pool.retry_ambiguous", \.pool.retryAmbiguous,
       "Send a message again when a connection died without an answer, although the upstream may have worked (and charged) already."),
-    .init("sessions.idle_timeout_seconds", \.sessions.idleTimeoutSeconds, in: seconds, "A conversation idle for this long is forgotten and deleted upstream."),
-    .init("sessions.cleanup_interval_seconds", \.sessions.cleanupIntervalSeconds, in: seconds, "How often idle conversations are looked for."),
+    .init(
+      "sessions.idle_timeout_seconds", \.sessions.idleTimeoutSeconds, in: seconds,
+      "A conversation idle for this long is forgotten and deleted upstream."),
+    .init(
+      "sessions.cleanup_interval_seconds", \.sessions.cleanupIntervalSeconds, in: seconds,
+      "How often idle conversations are looked for."),
     .init("sessions.max", \.sessions.max, in: 1...10_000_000, "Conversations kept at most; the least recently used go first."),
   ]
 
@@ -111,13 +124,23 @@ package enum ConfigurationTable {
     .init("limits.max_headers", \.limits.maxHeaders, in: 8...1024, "Most header fields; beyond it 431."),
     .init("limits.max_url_bytes", \.limits.maxURLBytes, in: 64...65_536, "Longest request target; beyond it 414."),
     .init("limits.max_connections", \.limits.maxConnections, in: 1...1_000_000, "Client connections at a time; beyond it 503."),
-    .init("limits.header_timeout_ms", \.limits.headerTimeoutMilliseconds, in: milliseconds, "Longest time for a request's head; then 408."),
-    .init("limits.keep_alive_timeout_ms", \.limits.keepAliveTimeoutMilliseconds, in: milliseconds, "An idle connection is closed after this."),
-    .init("limits.write_timeout_ms", \.limits.writeTimeoutMilliseconds, in: milliseconds, "A client that takes nothing for this long is cut off."),
+    .init(
+      "limits.header_timeout_ms", \.limits.headerTimeoutMilliseconds, in: milliseconds,
+      "Longest time for a request's head; then 408."),
+    .init(
+      "limits.keep_alive_timeout_ms", \.limits.keepAliveTimeoutMilliseconds, in: milliseconds,
+      "An idle connection is closed after this."),
+    .init(
+      "limits.write_timeout_ms", \.limits.writeTimeoutMilliseconds, in: milliseconds,
+      "A client that takes nothing for this long is cut off."),
     .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
     .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
-    .init("limits.max_files", \.limits.maxFiles, in: 0...64, "Most images of one turn; the upstream's own limit wins where it is smaller."),
-    .init("limits.max_image_bytes", \.limits.maxImageBytes, in: 1024...1_073_741_824, "Largest image; the upstream's own limit wins where it is smaller."),
+    .init(
+      "limits.max_files", \.limits.maxFiles, in: 0...64,
+      "Most images of one turn; the upstream's own limit wins where it is smaller."),
+    .init(
+      "limits.max_image_bytes", \.limits.maxImageBytes, in: 1024...1_073_741_824,
+      "Largest image; the upstream's own limit wins where it is smaller."),
   ]
 
   private static let log: [ConfigurationKey] = [
@@ -129,7 +152,9 @@ package enum ConfigurationTable {
   private static let checkURL: @Sendable (String) -> String? = { url in
     for scheme in ["http://", "https://"] where url.hasPrefix(scheme) {
       let authority = url.dropFirst(scheme.count)
-      let isPlain = authority.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "@") }
+      let isPlain = authority.utf8.allSatisfy {
+        $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "#") && $0 != UInt8(ascii: "@")
+      }
       return isPlain && !authority.isEmpty && authority.first != "/" ? nil : "must be a URL without user, query and fragment"
     }
     return "must begin with http:// or https://"

@@ -31,7 +31,9 @@ package struct Turn {
   package var text: String
   package var images: [Attachment]
 
-  package init(_ role: Role, _ text: String, images: [Attachment] = []) { (self.role, self.text, self.images) = (role, text, images) }
+  package init(_ role: Role, _ text: String, images: [Attachment] = []) {
+    (self.role, self.text, self.images) = (role, text, images)
+  }
 }
 
 /// An image, its base64 text lying where the request brought it.

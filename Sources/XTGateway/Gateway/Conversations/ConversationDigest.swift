@@ -33,7 +33,9 @@ package struct ConversationDigest: Sendable {
   /// For an answer that arrives piece by piece.
   package func answer() -> AnswerDigest { AnswerDigest(SipHash128(key: key)) }
 
-  private func extend(_ conversation: ConversationKey, role: Turn.Role, text: SipHash128.Digest, images: [Attachment]) -> ConversationKey {
+  private func extend(_ conversation: ConversationKey, role: Turn.Role, text: SipHash128.Digest, images: [Attachment])
+    -> ConversationKey
+  {
     var hash = SipHash128(key: key)
     hash.update(role.rawValue)
     hash.update(conversation)

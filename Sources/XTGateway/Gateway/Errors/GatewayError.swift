@@ -105,8 +105,10 @@ extension GatewayError {
     case .invalidRequest(let error): error.param
     case .modelNotFound, .modelUnavailable: "model"
     case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
-    case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .credentialsExhausted, .unreachable,
-      .badResponse, .emptyAnswer, .upstreamFailed, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown:
+    case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .credentialsExhausted,
+      .unreachable,
+      .badResponse, .emptyAnswer, .upstreamFailed, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded,
+      .shuttingDown:
       nil
     }
   }
@@ -148,8 +150,10 @@ extension GatewayError {
     case .noCookies: 60
     case .modelUnavailable, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 5
     case .poolBusy, .http(.tooManyConnections): 1
-    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .contentRejected,
-      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout:
+    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http,
+      .contentRejected,
+      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed,
+      .timeout:
       nil
     }
   }

@@ -24,12 +24,10 @@ final class ChatExchange {
   private var hold: SessionHold?
   /// Digest of what the held session knows (before it is asked), then of what it will know but for the answer.
   private var conversation: ConversationKey
-  var filter: AnswerFilter
-  var decoder: SSEDecoder
+  var reader: CompletionReader
   var encoder: (any AnswerEncoder)?
   var response: CompletionResponse?
   var transfer: HTTPTransfer?
-  var usage: Usage?
 
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000
@@ -38,9 +36,12 @@ final class ChatExchange {
     (self.core, self.http, self.record, self.identity) = (core, http, record, identity)
     conversation = identity
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: false)
-    filter = AnswerFilter(stops: [], digest: core.digest.answer())
-    decoder = SSEDecoder(maxLineBytes: core.configuration.upstream.maxEventBytes)
+    reader = Self.reader(core, stops: [])
     core.began(self)
+  }
+
+  private static func reader(_ core: GatewayCore, stops: [String]) -> CompletionReader {
+    CompletionReader(stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes)
   }
 
   // MARK: The request
@@ -56,7 +57,7 @@ final class ChatExchange {
     query = OpenAIDialect.query(request)
     record.model = request.model
     record.isStream = request.stream
-    if !query.stops.isEmpty { filter = AnswerFilter(stops: query.stops, digest: core.digest.answer()) }
+    if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
     encoder = OpenAIDialect.encoder(for: request, http: http, id: core.identifiers.next(), requestID: record.requestID)
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: request.stream)
     timer = LoopTimer(loop: core.loop) { [unowned self] in timerFired() }
@@ -133,7 +134,8 @@ final class ChatExchange {
 
   private func createSession() {
     guard let account else { return }
-    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [self] outcome in
+    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
+      [self] outcome in
       switch outcome {
       case .failure(let error): fail(error)
       case .success(let data):
@@ -180,11 +182,10 @@ final class ChatExchange {
 
   private func finish(keepsSession: Bool) {
     guard let encoder else { return }
-    var sink = EncoderSink(encoder)
-    filter.finish(to: &sink)
+    reader.flush(to: encoder)
     record.status = 200
-    record.usage = usage
-    encoder.finish(usage)
+    record.usage = reader.usage
+    encoder.finish(reader.usage)
     cleanUp(keepsSession: keepsSession)
   }
 
@@ -210,7 +211,7 @@ final class ChatExchange {
       self.hold = nil
       if keepsSession {
         hold.session.finishedRound()
-        core.file(hold.session, under: core.digest.extend(conversation, byAnswer: filter.contentDigest.trimmed))
+        core.file(hold.session, under: core.digest.extend(conversation, byAnswer: reader.answerDigest.trimmed))
       } else {
         putAway(hold, isWorn: false)
       }
@@ -221,6 +222,7 @@ final class ChatExchange {
     } else {
       releaseTransfer()
     }
+    record.pieces = reader.pieces
     core.accessLog.write(record, now: core.loop.now)
     core.ended(self)
     if let account {

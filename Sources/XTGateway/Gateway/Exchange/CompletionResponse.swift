@@ -49,7 +49,8 @@ struct CompletionResponse {
       case .failure(let code, let message) where head.status == 200: FailureClassifier.envelope(code: code, message: message)
       case .failure(let code, let message): FailureClassifier.status(head, envelope: (code, message))
       case .success where head.status == 200: .badResponse("it answers a completion with a document instead of an event stream")
-      case .malformed(let reason) where head.status == 200: .badResponse("it answers a completion with JSON that is none: \(reason)")
+      case .malformed(let reason) where head.status == 200:
+        .badResponse("it answers a completion with JSON that is none: \(reason)")
       case .success, .malformed: FailureClassifier.status(head, envelope: nil)
       }
     }

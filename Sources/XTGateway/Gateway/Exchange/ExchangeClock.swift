@@ -25,8 +25,10 @@ package struct ExchangeClock {
 
     init(_ configuration: Configuration) {
       self.init(
-        queue: UInt64(configuration.pool.queueTimeoutMilliseconds), firstByte: UInt64(configuration.upstream.firstByteTimeoutMilliseconds),
-        idle: UInt64(configuration.upstream.idleTimeoutMilliseconds), total: UInt64(configuration.upstream.totalTimeoutMilliseconds),
+        queue: UInt64(configuration.pool.queueTimeoutMilliseconds),
+        firstByte: UInt64(configuration.upstream.firstByteTimeoutMilliseconds),
+        idle: UInt64(configuration.upstream.idleTimeoutMilliseconds),
+        total: UInt64(configuration.upstream.totalTimeoutMilliseconds),
         keepAlive: UInt64(configuration.stream.keepAliveSeconds) * 1000)
     }
   }

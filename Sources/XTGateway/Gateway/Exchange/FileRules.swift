@@ -15,7 +15,8 @@ enum FileRules {
     }
     if let large = images.first(where: { $0.byteCount > catalog.maxImageBytes }) {
       return RequestError(
-        .invalidImage, "Invalid image in '\(large.param)': larger than the limit of \(catalog.maxImageBytes) bytes.", param: large.param)
+        .invalidImage, "Invalid image in '\(large.param)': larger than the limit of \(catalog.maxImageBytes) bytes.",
+        param: large.param)
     }
     return nil
   }

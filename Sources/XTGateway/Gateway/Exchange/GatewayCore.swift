@@ -37,7 +37,8 @@ package final class GatewayCore {
     conversations = ConversationTable(capacity: configuration.sessions.max)
     pool = AccountPool(
       accounts: configuration.cookies.map {
-        .init(name: $0.name, capacity: $0.maxConcurrency ?? configuration.pool.maxConcurrency, weight: $0.weight, isEnabled: $0.enabled)
+        .init(
+          name: $0.name, capacity: $0.maxConcurrency ?? configuration.pool.maxConcurrency, weight: $0.weight, isEnabled: $0.enabled)
       }, queueLimit: configuration.pool.queueLimit)
     startedAt = loop.now
   }
@@ -56,7 +57,8 @@ package final class GatewayCore {
 
   // MARK: Accounts
 
-  func lease(for exchange: ChatExchange, ticket: AccountPool.Ticket, preferred: AccountPool.AccountIndex?) -> AccountPool.Admission {
+  func lease(for exchange: ChatExchange, ticket: AccountPool.Ticket, preferred: AccountPool.AccountIndex?) -> AccountPool.Admission
+  {
     let admission = pool.lease(ticket, preferred: preferred)
     if admission == .waiting { waiters[ticket] = exchange }
     return admission
@@ -96,6 +98,8 @@ package final class GatewayCore {
   }
 
   // MARK: Running exchanges
+
+  package var runningCount: Int { running.count }
 
   func began(_ exchange: ChatExchange) { running[ObjectIdentifier(exchange)] = exchange }
 

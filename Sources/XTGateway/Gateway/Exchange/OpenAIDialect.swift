@@ -42,6 +42,7 @@ extension OpenAIDialect {
   static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, requestID: String) -> any AnswerEncoder {
     let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
     guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, requestID), identity: identity) }
-    return OpenAIStreamEncoder(http, head: Response.stream(requestID), identity: identity, includesUsage: request.includesUsage)
+    let stream = HTTPAnswerStream(http, head: Response.stream(requestID))
+    return OpenAIStreamEncoder(stream, identity: identity, includesUsage: request.includesUsage)
   }
 }

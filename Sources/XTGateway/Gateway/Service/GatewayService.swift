@@ -18,7 +18,9 @@ package final class GatewayService: HTTPService {
       requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other", client: http.peerAddress,
       startedAt: core.loop.now)
     guard let route else { return refuse(.unknownURL(path: http.head.path), http, &record) }
-    if http.head.method == .options { return respond(Response.preflight(record.requestID, allow: route.allowed), ByteBuffer(), http, &record) }
+    if http.head.method == .options {
+      return respond(Response.preflight(record.requestID, allow: route.allowed), ByteBuffer(), http, &record)
+    }
     guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
     let verdict = keys.check(http.head.headers)
@@ -49,7 +51,9 @@ package final class GatewayService: HTTPService {
 
   private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ verdict: APIKeys.Verdict) {
     var record = record
-    if let type = http.head.headers["content-type"], !Self.isJSON(type) { return refuse(.unsupportedMediaType(type), http, &record) }
+    if let type = http.head.headers["content-type"], !Self.isJSON(type) {
+      return refuse(.unsupportedMediaType(type), http, &record)
+    }
     let identity: String
     switch verdict {
     case .key(_, let value): identity = "key:" + value

@@ -26,7 +26,8 @@ struct Health {
     writer.key("cookies")
     writer.beginObject()
     Self.write(
-      [("ready", accounts.count - disabled - busy), ("busy", busy), ("cooling", 0), ("expired", 0), ("disabled", disabled)], to: &writer)
+      [("ready", accounts.count - disabled - busy), ("busy", busy), ("cooling", 0), ("expired", 0), ("disabled", disabled)],
+      to: &writer)
     writer.endObject()
     Self.write(
       [

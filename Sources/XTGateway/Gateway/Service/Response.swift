@@ -31,7 +31,9 @@ enum Response {
     var head = head(204, requestID)
     head.add("allow", allow)
     head.add("access-control-allow-methods", allow)
-    head.add(lines: "access-control-allow-headers: authorization, content-type, x-api-key, x-request-id\r\naccess-control-max-age: 86400\r\n")
+    head.add(
+      lines:
+        "access-control-allow-headers: authorization, content-type, x-api-key, x-request-id\r\naccess-control-max-age: 86400\r\n")
     return head
   }
 

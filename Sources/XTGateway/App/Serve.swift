@@ -1,0 +1,127 @@
+import EventLoop
+import Gateway
+import HTTPClient
+import HTTPServer
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Runs the gateway until a signal ends it. Returns the exit code.
+func serve(configurationPath: String?) -> Int32 {
+  guard let configuration = loadConfiguration(configurationPath) else { return ExitStatus.invalidConfiguration }
+  let sink: LogSink
+  do throws(LogFileError) { sink = try LogSink(configuration.log) } catch {
+    printError("invalid configuration: log.file: cannot open \(error.path): \(error.reason)")
+    return ExitStatus.invalidConfiguration
+  }
+  do throws(UVError) {
+    let program = try Program(configuration: configuration, sink: sink)
+    return program.run()
+  } catch {
+    printError("cannot start: \(error)")
+    return ExitStatus.softwareError
+  }
+}
+
+/// One loop with everything on it, and its end.
+final class Program {
+  private enum Phase { case serving, draining, cleaning }
+
+  private let configuration: Configuration
+  private let sink: LogSink
+  private let loop: EventLoop
+  private let upstream: UpstreamClient
+  private let core: GatewayCore
+  private let server: HTTPServer
+  private var signals: [SignalHandle] = []
+  private var phase = Phase.serving
+  private lazy var budget = LoopTimer(loop: loop) { [unowned self] in budgetSpent() }
+
+  init(configuration: Configuration, sink: LogSink) throws(UVError) {
+    (self.configuration, self.sink) = (configuration, sink)
+    loop = try EventLoop()
+    let client = HTTPClient(loop: loop, configuration: .init(configuration))
+    upstream = UpstreamClient(loop: loop, client: client, configuration: configuration)
+    core = GatewayCore(loop: loop, configuration: configuration, upstream: upstream, sink: sink)
+    server = HTTPServer(loop: loop, configuration: .init(configuration), service: GatewayService(core))
+  }
+
+  func run() -> Int32 {
+    do throws(UVError) {
+      try server.listen(host: configuration.host, port: configuration.port)
+      signals = try [SIGINT, SIGTERM].map { number throws(UVError) in
+        try SignalHandle(loop: loop, signal: number) { [unowned self] in received(number) }
+      }
+    } catch {
+      printError("cannot listen on \(configuration.host) port \(configuration.port): \(error). Is another program using the port?")
+      return ExitStatus.cannotListen
+    }
+    announce()
+    core.start()
+    loop.run()
+    loop.close()
+    return ExitStatus.success
+  }
+
+  private func announce() {
+    let host =
+      configuration.host.contains(":") && !configuration.host.hasPrefix("[") ? "[\(configuration.host)]" : configuration.host
+    core.log.notice(
+      "xtgateway \(gatewayVersion) listening on http://\(host):\(server.port), \(configuration.cookies.count) accounts")
+    if configuration.cookies.isEmpty {
+      core.log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
+    }
+    if configuration.apiKeys.isEmpty {
+      core.log.warning("no api_keys are configured: whoever reaches this port may use the accounts")
+    }
+  }
+
+  // MARK: The end
+
+  private func received(_ signal: Int32) {
+    guard phase == .serving else { exit(128 + signal) }
+    phase = .draining
+    core.log.notice("draining: \(core.runningCount) requests under way, at most \(configuration.shutdownTimeoutSeconds) s")
+    core.drain()
+    budget.start(after: UInt64(configuration.shutdownTimeoutSeconds) * 1000)
+    server.drain { [unowned self] in cleanUp() }
+  }
+
+  private func budgetSpent() {
+    switch phase {
+    case .serving: break
+    case .draining:
+      core.log.warning("\(core.runningCount) requests did not end in time and are cut off")
+      core.cutOff()
+      // What still hangs on after its last bytes is closed with the server.
+      phase = .cleaning
+      budget.start(after: 1000)
+      core.deleteSessions { [unowned self] in stop() }
+    case .cleaning:
+      if core.janitor.backlog > 0 { core.log.warning("\(core.janitor.backlog) upstream sessions are left over") }
+      stop()
+    }
+  }
+
+  /// Every client is served: deletes what is left upstream, within the budget.
+  private func cleanUp() {
+    guard phase == .draining else { return }
+    phase = .cleaning
+    core.deleteSessions { [unowned self] in stop() }
+  }
+
+  private func stop() {
+    guard !signals.isEmpty else { return }
+    for signal in signals { signal.close() }
+    signals = []
+    budget.close()
+    server.close()
+    core.close()
+    upstream.close()
+    loop.stop()
+    core.log.notice("stopped")
+  }
+}
