@@ -6,6 +6,14 @@ package protocol AnswerSink {
   mutating func reasoning(_ inside: UnsafeRawBufferPointer)
 }
 
+/// Memory for one piece at a time, shared by all answers of a loop.
+package final class AnswerScratch {
+  fileprivate let decoded = ByteBuffer()
+  fileprivate let encoded = ByteBuffer()
+
+  package init() {}
+}
+
 /// Turns the upstream's pieces into content and reasoning: takes out the reasoning tags and ends the answer before a stop sequence,
 /// however the pieces are split. It keeps no text but what may yet turn out to be part of a tag or of a stop sequence.
 ///
@@ -28,8 +36,7 @@ package struct AnswerFilter: ~Copyable {
   private let held = ByteBuffer()
   /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
   private let halfPair = ByteBuffer()
-  private let decoded = ByteBuffer()
-  private let encoded = ByteBuffer()
+  private let scratch: AnswerScratch
 
   /// Bytes of decoded text that came in all, tags included.
   package private(set) var received = 0
@@ -39,8 +46,9 @@ package struct AnswerFilter: ~Copyable {
   private var contentOnly: AnswerDigest?
   package private(set) var hasReasoning = false
 
-  package init(stops: [String], digest: AnswerDigest) {
+  package init(stops: [String], digest: AnswerDigest, scratch: AnswerScratch) {
     self.stops = stops.map { Array($0.utf8) }
+    self.scratch = scratch
     all = digest
     emptyDigest = digest
   }
@@ -89,9 +97,9 @@ package struct AnswerFilter: ~Copyable {
     guard inside.count > 0, phase != .stopped else { return }
     var text = inside
     if hasEscapes {
-      decoded.removeAll()
-      JSONString.decode(inside, into: decoded)
-      text = decoded.bytes
+      scratch.decoded.removeAll()
+      JSONString.decode(inside, into: scratch.decoded)
+      text = scratch.decoded.bytes
     }
     if phase == .front, let first = text.first, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
     guard passesUntouched(text) else { return take(text, to: &sink) }
@@ -170,12 +178,12 @@ package struct AnswerFilter: ~Copyable {
   private mutating func give<Sink: AnswerSink>(_ count: Int, to sink: inout Sink) {
     guard count > 0 else { return }
     let text = UnsafeRawBufferPointer(rebasing: held.bytes[..<count])
-    encoded.removeAll()
-    encoded.append(jsonEscaping: text)
+    scratch.encoded.removeAll()
+    scratch.encoded.append(jsonEscaping: text)
     if phase == .reasoning {
-      sink.reasoning(encoded.bytes)
+      sink.reasoning(scratch.encoded.bytes)
     } else {
-      sink.content(encoded.bytes)
+      sink.content(scratch.encoded.bytes)
       contentOnly?.update(text)
     }
     held.consume(count)

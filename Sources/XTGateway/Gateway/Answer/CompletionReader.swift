@@ -21,9 +21,9 @@ package struct CompletionReader: ~Copyable {
   /// From the record of the finished message.
   package private(set) var usage: Usage?
 
-  package init(stops: [String], digest: AnswerDigest, maxEventBytes: Int) {
+  package init(stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch()) {
     decoder = SSEDecoder(maxLineBytes: maxEventBytes)
-    filter = AnswerFilter(stops: stops, digest: digest)
+    filter = AnswerFilter(stops: stops, digest: digest, scratch: scratch)
   }
 
   /// Of the answer's text, as the client keeps it.

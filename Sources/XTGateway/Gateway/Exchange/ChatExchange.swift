@@ -41,7 +41,8 @@ final class ChatExchange {
   }
 
   private static func reader(_ core: GatewayCore, stops: [String]) -> CompletionReader {
-    CompletionReader(stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes)
+    CompletionReader(
+      stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes, scratch: core.scratch)
   }
 
   // MARK: The request

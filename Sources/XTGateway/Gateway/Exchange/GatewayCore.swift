@@ -19,6 +19,7 @@ package final class GatewayCore {
 
   package var conversations: ConversationTable
   var identifiers = Identifiers()
+  let scratch = AnswerScratch()
   package private(set) var pool: AccountPool
   private var waiters: [AccountPool.Ticket: ChatExchange] = [:]
   private(set) var running: [ObjectIdentifier: ChatExchange] = [:]
