@@ -119,7 +119,8 @@ final class TestClient {
 
   private func readChunks(_ response: inout Response) {
     while true {
-      guard let size = Int(read(until: "\r\n").dropLast(2), radix: 16) else { return }
+      // CR LF is one Character.
+      guard let size = Int(read(until: "\r\n").dropLast(), radix: 16) else { return }
       while buffer.count < size + 2 && !hasEnded { receive() }
       guard buffer.count >= size + 2 else { return }
       let data = take(size)

@@ -4,7 +4,7 @@ import Wire
 
 @testable import HTTPServer
 
-/// Carries what is confined to a loop's thread through closures that run there.
+/// Carries what is not Sendable into a closure of another thread; the test sees to it that only one uses it at a time.
 struct OnLoop<Value>: @unchecked Sendable {
   let value: Value
 }

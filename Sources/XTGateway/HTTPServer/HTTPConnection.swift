@@ -128,6 +128,9 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
 
   // MARK: Input
 
+  var keptBytes: Int { kept?.count ?? 0 }
+  var lentBuffers: Int { (kept == nil ? 0 : 1) + (output.buffer == nil ? 0 : 1) + (output.inFlight == 0 ? 0 : 1) }
+
   private func keep(_ bytes: UnsafeRawBufferPointer) {
     guard state.phase != .closed else { return }
     let buffer = kept ?? server.pool.take()

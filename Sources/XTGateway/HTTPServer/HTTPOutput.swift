@@ -52,6 +52,7 @@ struct HTTPOutput {
         digits = 8
       }
       Self.fill(buffer.mutableBytes, at: chunk, digits: digits, size)
+      buffer.append("\r\n")
     }
     chunk = -1
   }

@@ -73,6 +73,14 @@ package final class HTTPServer {
     done()
   }
 
+  // MARK: What tests look at
+
+  /// Buffers with bytes to send, or with bytes that came too early.
+  var lentBuffers: Int { connections.reduce(0) { $0 + $1.lentBuffers } }
+  /// Bytes that came too early.
+  var keptBytes: Int { connections.reduce(0) { $0 + $1.keptBytes } }
+  var hasWriteWaiting: Bool { connections.contains { $0.output.inFlight > 0 } }
+
   // MARK: What connections report
 
   func busyChanged(by change: Int) {
