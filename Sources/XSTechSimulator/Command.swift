@@ -24,7 +24,7 @@ struct SimulatorCommand: ParsableCommand {
   @Flag(help: "Every model reasons.") var reasoning = false
   @Flag(help: "The usual answer names the system prompt.") var promptEcho = false
 
-  @Option(help: ArgumentHelp("A fault that waits for requests, see below.", valueName: "rule")) var fault: [String] = []
+  @Option(help: ArgumentHelp("A fault that waits for requests, see above.", valueName: "rule")) var fault: [String] = []
   @Option(help: "How many requests GET /_requests shows, texts and tokens included.") var recordRequests = 0
 
   func validate() throws {

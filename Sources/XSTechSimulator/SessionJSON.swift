@@ -11,9 +11,10 @@ extension JSONWriter {
     string(value)
   }
 
+  /// Whole numbers without a fraction, as the service writes them.
   mutating func member(_ name: StaticString, _ value: Double) {
     key(name)
-    double(value)
+    if let whole = Int(exactly: value) { int(whole) } else { double(value) }
   }
 
   mutating func member(_ name: StaticString, _ value: Bool) {
