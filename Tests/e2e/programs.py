@@ -12,8 +12,8 @@ import time
 import httpx
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-GATEWAY = pathlib.Path(os.environ.get("XTGATEWAY_BINARY", PROJECT / ".build/release/xtgateway"))
-SIMULATOR = pathlib.Path(os.environ.get("XSTECH_SIMULATOR_BINARY", PROJECT / ".build/release/xstech-simulator"))
+GATEWAY = pathlib.Path(os.environ.get("E2E_GATEWAY", PROJECT / ".build/release/xtgateway"))
+SIMULATOR = pathlib.Path(os.environ.get("E2E_SIMULATOR", PROJECT / ".build/release/xstech-simulator"))
 
 # Goes into messages here and there: no text of a message may ever be logged.
 SECRET_TEXT = "whispered-7f3a91"

@@ -157,7 +157,10 @@ def test_oversize_image(start_gateway):
     assert response.json()["error"]["param"] == "messages[0].content[1].image_url.url"
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"model":"m","messages":[],}', '{"model":"\xff"}', "{}{}", "[" * 100])
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"model":"m","messages":[],}', '{"model":"\xff"}', "{}{}", "[" * 100],
+    ids=["empty", "open", "array", "null", "comma", "not-utf-8", "two", "deep"])
 def test_bodies_that_are_no_json_object(gateway, text):
     with Connection(gateway.port) as connection:
         headers = [("Authorization", f"Bearer {gateway.key}"), ("Content-Type", "application/json")]
