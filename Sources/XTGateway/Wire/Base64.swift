@@ -82,12 +82,9 @@ package enum Base64 {
   private static func allInAlphabet(_ base: UnsafeRawPointer, _ count: Int) -> Bool {
     var index = 0
     while index + 16 <= count {
-      let block = base.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-      let isLetter = ((block | 0x20) &- UInt8(ascii: "a")) .< 26
-      // The slash stands right before the digits.
-      let isDigitOrSlash = (block &- UInt8(ascii: "/")) .< 11
-      let isKnown = isLetter .| isDigitOrSlash .| (block .== UInt8(ascii: "+"))
-      guard ByteScan.firstLane(.!isKnown) == 16 else { return false }
+      let first = known(ByteScan.word(base, index))
+      let second = known(ByteScan.word(base, index + 8))
+      guard first & second == 0x8080_8080_8080_8080 else { return false }
       index += 16
     }
     while index < count {
@@ -95,5 +92,14 @@ package enum Base64 {
       index += 1
     }
     return true
+  }
+
+  /// The highest bits of those of eight characters that are in the standard alphabet.
+  @inline(__always) private static func known(_ word: UInt64) -> UInt64 {
+    let ascii = word & 0x7F7F_7F7F_7F7F_7F7F
+    let letters = ByteScan.within(UInt8(ascii: "a"), UInt8(ascii: "z"), ascii | 0x2020_2020_2020_2020)
+    // The slash stands right before the digits.
+    let others = ByteScan.within(UInt8(ascii: "/"), UInt8(ascii: "9"), ascii)
+    return (letters | others | ByteScan.within(UInt8(ascii: "+"), UInt8(ascii: "+"), ascii)) & ~word
   }
 }

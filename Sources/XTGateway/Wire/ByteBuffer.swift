@@ -8,14 +8,17 @@
 ///
 /// Memory comes from `malloc` and grows by `realloc`, so that a buffer of megabytes grows by remapping pages, without
 /// a copy. An empty buffer that was never written to owns no memory. Confined to one thread.
+///
+/// The properties are numbers that are read and written at one stroke, so no two accesses can overlap; the run-time check for
+/// that cost more than a small append.
 package final class ByteBuffer {
-  @usableFromInline var base: UnsafeMutableRawPointer?
+  @exclusivity(unchecked) @usableFromInline var base: UnsafeMutableRawPointer?
   /// Index of the first readable byte.
-  @usableFromInline var start = 0
+  @exclusivity(unchecked) @usableFromInline var start = 0
   /// Index behind the last readable byte.
-  @usableFromInline var end = 0
+  @exclusivity(unchecked) @usableFromInline var end = 0
   /// Bytes of memory owned.
-  @usableFromInline var allocated = 0
+  @exclusivity(unchecked) @usableFromInline var allocated = 0
 
   @inlinable package init() {}
 

@@ -3,30 +3,12 @@ extension ByteBuffer {
   package func append(jsonEscaping utf8: UnsafeRawBufferPointer) {
     guard let base = utf8.baseAddress else { return }
     var index = 0
-    while index < utf8.count {
+    while true {
       let run = JSONEscaping.plainRun(base, index, utf8.count)
       append(UnsafeRawBufferPointer(start: base + index, count: run - index))
-      index = run
-      guard index < utf8.count else { return }
-      appendEscape(of: utf8[index])
-      index += 1
-    }
-  }
-
-  private func appendEscape(of byte: UInt8) {
-    switch byte {
-    case UInt8(ascii: "\""): append("\\\"" as StaticString)
-    case UInt8(ascii: "\\"): append("\\\\" as StaticString)
-    case 0x08: append("\\b" as StaticString)
-    case 0x09: append("\\t" as StaticString)
-    case 0x0A: append("\\n" as StaticString)
-    case 0x0C: append("\\f" as StaticString)
-    case 0x0D: append("\\r" as StaticString)
-    default:
-      append("\\u00" as StaticString)
-      append(UInt8(ascii: "0") + byte >> 4)
-      let low = byte & 15
-      append(low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10)
+      guard run < utf8.count else { return }
+      commit(JSONEscaping.write(utf8[run], to: reserve(6)))
+      index = run + 1
     }
   }
 }
@@ -35,12 +17,10 @@ enum JSONEscaping {
   /// The index of the first byte from `start` on that must be escaped; else `count`.
   static func plainRun(_ base: UnsafeRawPointer, _ start: Int, _ count: Int) -> Int {
     var index = start
-    while index + 16 <= count {
-      let block = base.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-      let hits = (block .< 0x20) .| (block .== 0x22) .| (block .== 0x5C)
-      let lane = ByteScan.firstLane(hits)
-      index += lane
-      if lane < 16 { return index }
+    while index + 8 <= count {
+      let found = ByteScan.escaped(ByteScan.word(base, index))
+      if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+      index += 8
     }
     while index < count {
       let byte = base.load(fromByteOffset: index, as: UInt8.self)
@@ -48,5 +28,32 @@ enum JSONEscaping {
       index += 1
     }
     return index
+  }
+
+  /// Writes the escape of a byte that needs one.
+  /// - Returns: its length.
+  static func write(_ byte: UInt8, to target: UnsafeMutableRawBufferPointer) -> Int {
+    target[0] = UInt8(ascii: "\\")
+    target[1] = letter(byte)
+    guard target[1] == UInt8(ascii: "u") else { return 2 }
+    target[2] = UInt8(ascii: "0")
+    target[3] = UInt8(ascii: "0")
+    target[4] = UInt8(ascii: "0") + byte >> 4
+    let low = byte & 15
+    target[5] = low < 10 ? UInt8(ascii: "0") + low : UInt8(ascii: "a") + low - 10
+    return 6
+  }
+
+  /// What stands behind the backslash.
+  private static func letter(_ byte: UInt8) -> UInt8 {
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): byte
+    case 0x08: UInt8(ascii: "b")
+    case 0x09: UInt8(ascii: "t")
+    case 0x0A: UInt8(ascii: "n")
+    case 0x0C: UInt8(ascii: "f")
+    case 0x0D: UInt8(ascii: "r")
+    default: UInt8(ascii: "u")
+    }
   }
 }

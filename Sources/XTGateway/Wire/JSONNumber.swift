@@ -1,35 +1,43 @@
 /// Numbers as RFC 8259, section 6, writes them.
 enum JSONNumber {
-  /// The index behind the number that begins at `start`.
-  static func end(of bytes: UnsafeRawBufferPointer, from start: Int) -> Result<Int, JSONError> {
+  /// The index behind the number that begins at `start`; `~index` (a negative number) of the byte where a digit is missing,
+  /// or of the digit that follows a leading zero.
+  static func end(of bytes: UnsafeRawBufferPointer, from start: Int) -> Int {
     var index = start
-    func byte() -> UInt8 { index < bytes.count ? bytes[index] : 0 }
-    /// Steps over digits; false if there is none.
-    func digits() -> Bool {
-      let first = index
-      while index < bytes.count && isDigit(bytes[index]) { index += 1 }
-      return index > first
-    }
-    func missingDigit() -> Result<Int, JSONError> {
-      .failure(JSONError(reason: "a number lacks a digit", offset: index))
-    }
-    if byte() == UInt8(ascii: "-") { index += 1 }
-    if byte() == UInt8(ascii: "0") {
+    if bytes[index] == UInt8(ascii: "-") { index += 1 }
+    if byte(bytes, index) == UInt8(ascii: "0") {
       index += 1
-      if isDigit(byte()) { return .failure(JSONError(reason: "a number begins with a zero", offset: index)) }
-    } else if !digits() {
-      return missingDigit()
+      if isDigit(byte(bytes, index)) { return ~index }
+    } else {
+      guard skipDigits(bytes, &index) else { return ~index }
     }
-    if byte() == UInt8(ascii: ".") {
+    if byte(bytes, index) == UInt8(ascii: ".") {
       index += 1
-      if !digits() { return missingDigit() }
+      guard skipDigits(bytes, &index) else { return ~index }
     }
-    if byte() | 0x20 == UInt8(ascii: "e") {
+    if byte(bytes, index) | 0x20 == UInt8(ascii: "e") {
       index += 1
-      if byte() == UInt8(ascii: "+") || byte() == UInt8(ascii: "-") { index += 1 }
-      if !digits() { return missingDigit() }
+      if byte(bytes, index) == UInt8(ascii: "+") || byte(bytes, index) == UInt8(ascii: "-") { index += 1 }
+      guard skipDigits(bytes, &index) else { return ~index }
     }
-    return .success(index)
+    return index
+  }
+
+  /// What `end` refused at `offset`.
+  static func error(of bytes: UnsafeRawBufferPointer, at offset: Int) -> JSONError {
+    JSONError(reason: isDigit(byte(bytes, offset)) ? "a number begins with a zero" : "a number lacks a digit", offset: offset)
+  }
+
+  /// The byte at `index`, 0 behind the end.
+  @inline(__always) private static func byte(_ bytes: UnsafeRawBufferPointer, _ index: Int) -> UInt8 {
+    index < bytes.count ? bytes[index] : 0
+  }
+
+  /// Steps over digits; false if there is none.
+  @inline(__always) private static func skipDigits(_ bytes: UnsafeRawBufferPointer, _ index: inout Int) -> Bool {
+    let first = index
+    while isDigit(byte(bytes, index)) { index += 1 }
+    return index > first
   }
 
   static func isDigit(_ byte: UInt8) -> Bool { byte &- UInt8(ascii: "0") <= 9 }

@@ -51,10 +51,9 @@ struct JSONParser {
     case UInt8(ascii: "{"): return try open(.object)
     case UInt8(ascii: "["): return try open(.array)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
-      switch JSONNumber.end(of: bytes, from: index) {
-      case .success(let end): append(.number, to: end)
-      case .failure(let error): throw error
-      }
+      let end = JSONNumber.end(of: bytes, from: index)
+      if end < 0 { throw JSONNumber.error(of: bytes, at: ~end) }
+      append(.number, to: end)
     case UInt8(ascii: "t"): try word("true", .true)
     case UInt8(ascii: "f"): try word("false", .false)
     case UInt8(ascii: "n"): try word("null", .null)

@@ -33,19 +33,16 @@ package enum JSONString {
   /// The index of the first byte from `start` on that is a quote, a backslash, a control byte or not ASCII; else `count`.
   @inlinable static func plainRun(_ base: UnsafeRawPointer, _ start: Int, _ count: Int) -> Int {
     var index = start
-    while index + 16 <= count {
-      let block = base.loadUnaligned(fromByteOffset: index, as: SIMD16<Int8>.self)
-      // Signed, so that one comparison finds both what is below 0x20 and what is above 0x7F.
-      let hits = (block .< 0x20) .| (block .== 0x22) .| (block .== 0x5C)
-      let lane = ByteScan.firstLane(hits)
-      index += lane
-      if lane < 16 { return index }
+    while index + 32 <= count {
+      let first = ByteScan.special(ByteScan.word(base, index)) | ByteScan.special(ByteScan.word(base, index + 8))
+      let second = ByteScan.special(ByteScan.word(base, index + 16)) | ByteScan.special(ByteScan.word(base, index + 24))
+      if first | second != 0 { break }
+      index += 32
     }
-    if index + 8 <= count {
-      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      let lane = ByteScan.firstSpecial(word)
-      index += lane
-      if lane < 8 { return index }
+    while index + 8 <= count {
+      let found = ByteScan.special(ByteScan.word(base, index))
+      if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+      index += 8
     }
     while index < count {
       let byte = base.load(fromByteOffset: index, as: UInt8.self)
@@ -68,30 +65,5 @@ package enum JSONString {
       return 6
     default: return 0
     }
-  }
-}
-
-/// Looking at several bytes at once.
-@usableFromInline enum ByteScan {
-  /// The first lane that is true; 16 if none is.
-  @inlinable @inline(__always) static func firstLane(_ mask: SIMDMask<SIMD16<Int8>>) -> Int {
-    let halves = unsafeBitCast(mask, to: SIMD2<UInt64>.self)
-    let low = UInt64(littleEndian: halves[0])
-    if low != 0 { return low.trailingZeroBitCount >> 3 }
-    let high = UInt64(littleEndian: halves[1])
-    return high != 0 ? 8 + high.trailingZeroBitCount >> 3 : 16
-  }
-
-  /// The first of eight bytes (the lowest is the first) that is a quote, a backslash, a control byte or not ASCII; 8 if none is.
-  ///
-  /// Subtracting finds zero bytes; its borrow can only raise false alarms above a true one, so the lowest is right.
-  @inlinable @inline(__always) static func firstSpecial(_ word: UInt64) -> Int {
-    let ones: UInt64 = 0x0101_0101_0101_0101
-    let highs: UInt64 = 0x8080_8080_8080_8080
-    let quotes = word ^ (ones &* 0x22)
-    let backslashes = word ^ (ones &* 0x5C)
-    let found = (quotes &- ones) & ~quotes | (backslashes &- ones) & ~backslashes | (word &- ones &* 0x20) & ~word | word
-    // No bit gives 64, hence 8.
-    return (found & highs).trailingZeroBitCount >> 3
   }
 }
