@@ -3,7 +3,7 @@ import HTTPClient
 /// What the upstream's failures mean. The wording varies, so patterns look for what is specific; the order counts, since a word
 /// such as `token` alone proves nothing ("maximum context length is 8192 tokens").
 package enum FailureClassifier {
-  enum Meaning: Sendable { case content, context, image, model, credits, token, rate, upstream }
+  enum Meaning: Sendable { case content, context, image, session, model, credits, token, rate, upstream }
 
   /// First match wins. Lower case; Chinese and English.
   private static let patterns: [(text: String, meaning: Meaning)] = [
@@ -11,6 +11,7 @@ package enum FailureClassifier {
     ("content_filter", .content), ("上下文超出", .context), ("上下文长度", .context), ("context length", .context),
     ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("文件过大", .image),
     ("文件类型", .image), ("不支持图片", .image), ("图片格式", .image), ("file too large", .image), ("unsupported image", .image),
+    ("会话不存在", .session), ("会话已删除", .session), ("session not found", .session), ("session does not exist", .session),
     ("httpcode:429", .model), ("httpcode:404", .model), ("httpcode:4", .upstream), ("httpcode:5", .upstream), ("无可用渠道", .model),
     ("模型不存在", .model), ("模型暂不可用", .model), ("模型不可用", .model), ("model not found", .model),
     ("model_not_found", .model), ("no available channel", .model), ("积分不足", .credits), ("余额不足", .credits),
@@ -32,6 +33,7 @@ package enum FailureClassifier {
     case .content: return .contentRejected(words)
     case .context: return .contextLengthExceeded(words)
     case .image: return .imageRejected(words)
+    case .session: return .sessionLost(words)
     case .model: return .modelUnavailable(words)
     case .credits, .token: return .credentialsExhausted(words)
     case .rate: return .rateLimited(retryAfterSeconds: nil, words)
@@ -52,6 +54,7 @@ package enum FailureClassifier {
     case 401, 403: return .credentialsExhausted(words)
     case 429: return .rateLimited(retryAfterSeconds: head.retryAfterSeconds, words)
     case 300..<400: return .badResponse("it redirects (HTTP status \(head.status))")
+    case 404 where envelope.map({ meaning(of: $0.message) == .session }) ?? false: return .sessionLost(words)
     case 504, 524: return .timeout(.firstByte)
     case 500...: return .upstreamFailed(words)
     default:

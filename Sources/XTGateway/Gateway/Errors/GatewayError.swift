@@ -27,6 +27,8 @@ package enum GatewayError: Error, Equatable, Sendable {
   case badResponse(String)
   case emptyAnswer
   case upstreamFailed(String)
+  /// The upstream does not know the session any more.
+  case sessionLost(String)
   case timeout(Waiting)
   // This gateway
   case noCookies
@@ -53,7 +55,7 @@ extension GatewayError {
     case .unsupportedMediaType: 415
     case .http(let problem): problem.status
     case .rateLimited: 429
-    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed: 502
+    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost: 502
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 503
     case .timeout: 504
     }
@@ -67,7 +69,7 @@ extension GatewayError {
     case .http(.tooManyConnections): "service_unavailable"
     case .http: "invalid_request_error"
     case .rateLimited: "rate_limit_error"
-    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: "upstream_error"
+    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout: "upstream_error"
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: "service_unavailable"
     }
   }
@@ -90,7 +92,7 @@ extension GatewayError {
     case .unreachable: "upstream_unreachable"
     case .badResponse: "upstream_bad_response"
     case .emptyAnswer: "upstream_empty"
-    case .upstreamFailed: "upstream_failed"
+    case .upstreamFailed, .sessionLost: "upstream_failed"
     case .timeout: "upstream_timeout"
     case .noCookies: "no_cookies"
     case .poolBusy: "pool_busy"
@@ -107,7 +109,7 @@ extension GatewayError {
     case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
     case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .credentialsExhausted,
       .unreachable,
-      .badResponse, .emptyAnswer, .upstreamFailed, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded,
+      .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded,
       .shuttingDown:
       nil
     }
@@ -134,6 +136,7 @@ extension GatewayError {
     case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"
     case .emptyAnswer: "The upstream ended its answer without a word."
     case .upstreamFailed(let words): "The upstream failed: \(words)"
+    case .sessionLost(let words): "The upstream lost the conversation's session: \(words)"
     case .timeout(let waiting): "The upstream took too long: gave up waiting for \(waiting.rawValue)."
     case .noCookies: "No XSTech account is configured: add one under \"cookies\" in the configuration (or XTGATEWAY_COOKIES)."
     case .poolBusy(let state): "All XSTech accounts are busy: \(state)."
@@ -152,7 +155,7 @@ extension GatewayError {
     case .poolBusy, .http(.tooManyConnections): 1
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http,
       .contentRejected,
-      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed,
+      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost,
       .timeout:
       nil
     }
@@ -164,7 +167,7 @@ extension GatewayError {
     case .contentRejected, .contextLengthExceeded, .imageRejected: .request
     case .modelUnavailable: .model
     case .rateLimited, .credentialsExhausted: .account
-    case .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: .upstream
+    case .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout: .upstream
     case .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: .gateway
     }
   }

@@ -18,10 +18,10 @@ extension ChatExchange: HTTPTransferDelegate {
       if !response.collect(bytes) { fail(response.failure) }
     case .eventStream:
       guard let encoder else { return }
-      let before = reader.pieces
+      let (stage, pieces) = (state.stage, reader.pieces)
       let action = reader.feed(bytes, &state, to: encoder)
-      if reader.pieces > before { spoke() }
-      perform(action)
+      if reader.pieces > pieces { spoke() }
+      follow(action, from: stage)
       if state.stage == .recorded { recorded() }
       if state.stage != .ended, http.isBackedUp {
         transfer.pause()
@@ -36,10 +36,19 @@ extension ChatExchange: HTTPTransferDelegate {
     if error == nil, let response {
       switch response.kind {
       case .document: return fail(response.failure)
-      case .eventStream: if let encoder { perform(reader.finishFeeding(&state, to: encoder)) }
+      case .eventStream:
+        guard let encoder else { break }
+        let stage = state.stage
+        let action = reader.finishFeeding(&state, to: encoder)
+        follow(action, from: stage)
       }
     }
     perform(state.transferEnded(error))
+  }
+
+  private func follow(_ action: ChatExchangeState.Action, from stage: ChatExchangeState.Stage) {
+    if stage == .asking, state.stage != .asking, action != .replaceSession { forgetQuestion() }
+    perform(action)
   }
 
   private func spoke() {

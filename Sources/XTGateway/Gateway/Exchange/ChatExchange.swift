@@ -22,7 +22,7 @@ final class ChatExchange {
   private var ticket: AccountPool.Ticket?
   private var account: AccountPool.AccountIndex?
   private var hold: SessionHold?
-  /// Digest of what the held session knows (before it is asked), then of what it will know but for the answer.
+  /// Digest of what the held session knows before it is asked; once its answer comes, of that and the new turns.
   private var conversation: ConversationKey
   var reader: CompletionReader
   var encoder: (any AnswerEncoder)?
@@ -86,6 +86,7 @@ final class ChatExchange {
     switch action {
     case .askForAccount: askForAccount()
     case .createSession: createSession()
+    case .replaceSession: replaceSession()
     case .updateSession: updateSession()
     case .send: send()
     case .finish(let keepsSession): finish(keepsSession: keepsSession)
@@ -150,6 +151,13 @@ final class ChatExchange {
     }
   }
 
+  private func replaceSession() {
+    core.log.info("the upstream lost a session; the conversation is replayed in a new one")
+    transfer?.cancel()
+    (transfer, response, hold) = (nil, nil, nil)
+    createSession()
+  }
+
   private func updateSession() {
     guard let session = hold?.session else { return }
     hold?.isTouched = true
@@ -171,12 +179,15 @@ final class ChatExchange {
     self.hold?.isTouched = true
     let maxFiles = core.models.catalog?.maxFiles ?? core.configuration.limits.maxFiles
     let message = hold.isFresh ? Transcript.replay(of: query, maxFiles: maxFiles) : Transcript.newTurns(of: query)
-    conversation = core.digest.extend(conversation, by: query.newTurns)
-    // Texts and images may be megabytes; the transfer holds what it still needs.
-    query.turns = []
     clock.sent(core.loop.now)
     rearm()
     transfer = core.upstream.complete(message, sessionID: hold.session.session.id, account: hold.session.account, delegate: self)
+  }
+
+  /// The answer has begun: the message will not be needed again. Its texts and images may be megabytes.
+  func forgetQuestion() {
+    conversation = core.digest.extend(conversation, by: query.newTurns)
+    query.turns = []
   }
 
   // MARK: Ends

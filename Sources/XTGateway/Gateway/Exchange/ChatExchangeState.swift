@@ -9,9 +9,9 @@ package struct ChatExchangeState: ~Copyable {
     case admission
     /// A session is being made. → `updating`, `asking`, `ended`
     case creating
-    /// The session is being set. → `asking`, `ended`
+    /// The session is being set. → `asking`, `creating`, `ended`
     case updating
-    /// The message is sent, nothing of an answer has come. → `answering`, `recorded`, `ended`
+    /// The message is sent, nothing of an answer has come. → `answering`, `recorded`, `creating`, `ended`
     case asking
     /// Text has come. → `recorded`, `ended`
     case answering
@@ -28,6 +28,8 @@ package struct ChatExchangeState: ~Copyable {
   package enum Action: Equatable {
     case askForAccount
     case createSession
+    /// Forget the session at hand and make a new one.
+    case replaceSession
     case updateSession
     case send
     /// End the answer properly. `keepsSession`: the session knows exactly what the client knows.
@@ -41,6 +43,7 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   package private(set) var stage = Stage.models
+  private var hasReplacedSession = false
 
   package init() {}
 
@@ -120,7 +123,15 @@ package struct ChatExchangeState: ~Copyable {
     }
   }
 
-  package mutating func failed(_ error: GatewayError) -> Action { end(.fail(error)) }
+  /// A failure, found before or within the answer. A session that the upstream does not know any more is replaced, once, as long as nothing has
+  /// come: the upstream has refused the message, so sending it again is no second sending.
+  package mutating func failed(_ error: GatewayError) -> Action {
+    guard case .sessionLost = error, stage == .updating || stage == .asking, !hasReplacedSession else { return end(.fail(error)) }
+    hasReplacedSession = true
+    stage = .creating
+    return .replaceSession
+  }
+
   package mutating func clientClosed() -> Action { end(.abandon) }
 
   package mutating func due(_ due: ExchangeClock.Due, queueState: @autoclosure () -> String) -> Action {
