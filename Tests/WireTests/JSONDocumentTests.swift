@@ -75,7 +75,8 @@ func withJSON<Result>(_ text: String, maxDepth: Int = 64, _ body: (JSONValue) th
       (#""""#, ""), (#""plain, 你好 😀""#, "plain, 你好 😀"), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"),
       (#""\u0041\u00e9\u4F60\uD83D\uDE00""#, "Aé你😀"), (#""\u0000""#, "\0"), (#""a\u2028b""#, "a\u{2028}b"),
       (#""\ud800""#, "\u{FFFD}"), (#""\udc00x""#, "\u{FFFD}x"), (#""\ud800\ud83d\ude00""#, "\u{FFFD}😀"),
-      (#""\ud800\n""#, "\u{FFFD}\n"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\ud83dabcdefgh""#, "\u{FFFD}abcdefgh"),
+      (#""\ud800\n""#, "\u{FFFD}\n"), (#""\ude00\ud83d""#, "\u{FFFD}\u{FFFD}"), (#""\udc00\udc00""#, "\u{FFFD}\u{FFFD}"),
+      (#""\ud83dabcdefgh""#, "\u{FFFD}abcdefgh"),
       (#""\uDBFF\uDFFF""#, "\u{10FFFF}"), (#""\\u0041""#, "\\u0041"),
     ] {
       try withJSON(literal) { value in

@@ -64,7 +64,11 @@ import Testing
 
   @Test func everyTruncationIsRefused() {
     let text = Array(#"plain text, 你好 \n \u00e9 \ud83d\ude00 😀 and \"more\" of it""#.utf8)
-    for count in 0..<text.count { #expect(end(Array(text[..<count])) == nil) }
+    for count in 0..<text.count {
+      #expect(end(Array(text[..<count])) == nil)
+      // What stands behind the given bytes must not matter.
+      text.withUnsafeBytes { #expect(JSONString.end(of: UnsafeRawBufferPointer(rebasing: $0[..<count]), from: 0) == nil) }
+    }
     #expect(end(text)?.closingQuote == text.count - 1)
   }
 

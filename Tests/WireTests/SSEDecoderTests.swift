@@ -59,6 +59,10 @@ import Testing
       let bytes = mark[..<count] + Array("data: a\n\ndata: b\n\n".utf8)
       #expect(try decode([Array(bytes)]) == [[UInt8(ascii: "b")]])
       #expect(try decode(bytes.map { [$0] }) == [[UInt8(ascii: "b")]])
+      // They count.
+      let line = mark[..<count] + Array(repeating: UInt8(ascii: "x"), count: 10)
+      #expect(throws: SSEError.lineTooLong(limit: 9 + count)) { try decode([Array(line)], limit: 9 + count) }
+      #expect(try decode([Array(line)], limit: 10 + count) == [])
     }
   }
 

@@ -38,7 +38,7 @@ struct JSONNode {
   var end: UInt32
   /// Index of the first node behind this one's subtree. While a container is open: 1 + the index of the one around it, 0 for none.
   var next: UInt32
-  /// The code in the low three bits, the number of members or elements above: half a gigabyte at most, as each takes two bytes.
+  /// The code in the low three bits, the number of members or elements above: half a billion at most, as each takes two bytes.
   private var info: UInt32
 
   init(_ code: Code, start: Int, end: Int, next: Int) {

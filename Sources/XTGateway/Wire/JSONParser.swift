@@ -17,7 +17,9 @@ struct JSONParser {
 
   mutating func parse() throws(JSONError) {
     skipSpace()
-    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw JSONError(reason: "a byte order mark is not allowed", offset: 0) }
+    if bytes[0] == 0xEF && bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+      throw JSONError(reason: "a byte order mark is not allowed", offset: 0)
+    }
     while true {
       if try value() { continue }
       // A value is complete: close what ends here, up to the next value.

@@ -1,3 +1,9 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A view of one value in a `JSONDocument`. It keeps the index alive, not the text.
 package struct JSONValue {
   package enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
@@ -43,12 +49,22 @@ package struct JSONValue {
   private func member(_ name: UnsafeRawBufferPointer) -> JSONValue? {
     guard node.code == .object else { return nil }
     var found: Int?
-    var key = index + 1
-    for _ in 0..<node.count {
-      if at(key).isString(name) { found = key + 1 }
-      key = Int(nodes[key + 1].next)
+    nodes.withUnsafeBufferPointer { nodes in
+      var key = index + 1
+      for _ in 0..<nodes[index].count {
+        let node = nodes[key]
+        let inside = UnsafeRawBufferPointer(start: text + Int(node.start) + 1, count: Int(node.end) - Int(node.start) - 2)
+        if node.code == .string ? Self.isEqual(inside, name) : at(key).isString(name) { found = key + 1 }
+        key = Int(nodes[key + 1].next)
+      }
     }
     return found.map(at)
+  }
+
+  private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
+    guard bytes.count == other.count else { return false }
+    guard let start = bytes.baseAddress, let otherStart = other.baseAddress else { return true }
+    return memcmp(start, otherStart, bytes.count) == 0
   }
 
   /// An object's members in order (empty for anything else).
@@ -105,7 +121,7 @@ extension JSONValue {
 
   private func isString(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let inside else { return false }
-    if isPlainString { return inside.count == text.count && inside.elementsEqual(text) }
+    if isPlainString { return Self.isEqual(inside, text) }
     guard inside.count >= text.count else { return false }
     let decoded = ByteBuffer()
     JSONString.decode(inside, into: decoded)
