@@ -55,6 +55,8 @@ final class Client: TCPConnectionDelegate {
   }
 
   private func connected(_ connection: TCPConnection, _ error: UVError?) {
+    // A request that was cancelled meanwhile has closed this connection, and the client may be at another.
+    guard connection === self.connection, state == .connecting else { return }
     if let error { return finish(.connect("\(error)")) }
     connection.delegate = self
     connection.startReading()

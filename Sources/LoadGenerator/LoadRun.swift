@@ -39,6 +39,7 @@ final class LoadRun: ClientOwner {
       clients.append(client)
       give(client)
     }
+    for client in clients where !client.isBusy { give(client) }
     let isOver = elapsed >= plan.timeoutSeconds * 1000
     for client in clients where client.isBusy {
       if isOver || now - min(now, client.begun) >= plan.requestTimeoutSeconds * 1_000_000_000 { client.cancel(.timeout) }
@@ -55,7 +56,7 @@ final class LoadRun: ClientOwner {
   }
 
   private func finish() {
-    report.notStarted = plan.requests - nextRequest
+    report.notStarted += plan.requests - nextRequest
     nextRequest = plan.requests
     timer?.stop()
     loop.stop()
@@ -83,6 +84,7 @@ final class LoadRun: ClientOwner {
     if let failure { report.add(failure, detail) } else { report.ok += 1 }
     report.duration.add(unixNanoseconds() - client.begun)
     if ended == plan.requests { return finish() }
-    give(client)
+    // After a failure the next tick goes on: a peer that refuses everything is not asked without a pause.
+    if failure == nil { give(client) }
   }
 }

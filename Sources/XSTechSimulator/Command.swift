@@ -29,9 +29,11 @@ struct SimulatorCommand: ParsableCommand {
 
   func validate() throws {
     guard (0...65535).contains(port) else { throw ValidationError("--port is 0 to 65535") }
-    guard pieces >= 0, pieceBytes > 0, accounts ?? 0 >= 0, maxSessions > 0, recordRequests >= 0 else {
-      throw ValidationError("counts and sizes cannot be negative")
-    }
+    for (name, value, range) in [
+      ("pieces", pieces, 0...1_000_000), ("piece-bytes", pieceBytes, 1...65536), ("accounts", accounts ?? 0, 0...100_000),
+      ("max-sessions", maxSessions, 1...10_000_000), ("record-requests", recordRequests, 0...100_000),
+      ("credits", credits, 0...1_000_000_000), ("token-seconds", tokenSeconds, 0...1_000_000_000),
+    ] where !range.contains(value) { throw ValidationError("--\(name) is \(range.lowerBound) to \(range.upperBound)") }
     guard (0...3_600_000).contains(intervalMs), (0...3_600_000).contains(firstMs) else {
       throw ValidationError("--interval-ms and --first-ms are 0 to 3600000")
     }

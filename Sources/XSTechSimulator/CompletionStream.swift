@@ -117,6 +117,8 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
   private var output: ByteBuffer { job.faults.split > 0 ? slices : exchange.streamBuffer() }
 
   private func sendPiece() -> Bool {
+    // A caller in OpenAI's form has no history, so its text need not be kept.
+    if job.account == nil { text.removeAll() }
     let before = text.count
     guard job.script.next(into: text) else { return false }
     let out = output

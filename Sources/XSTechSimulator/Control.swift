@@ -17,7 +17,7 @@ extension Simulator {
         faults.add(rule)
       }
       if let name = root["revoke"]?.string, !accounts.revoke(name) { return Self.mistake("no account \(name)") }
-      if let credits = root["credits"]?.int {
+      if let credits = root["credits"]?.int, (0...1_000_000_000).contains(credits) {
         guard let index = root["account"]?.string.flatMap({ accounts.index(named: $0) }) else { return Self.mistake("account") }
         accounts.setCredits(index, usable: credits)
       }
@@ -31,10 +31,10 @@ extension Simulator {
   private func behave(_ root: JSONValue) throws {
     for (key, value) in root.members {
       switch (key.string, value.double, value.bool) {
-      case ("pieces", let number?, _): behaviour.pieces = max(0, Int(number))
-      case ("piece_bytes", let number?, _): behaviour.pieceBytes = max(1, Int(number))
-      case ("interval_ms", let number?, _): behaviour.intervalMilliseconds = max(0, number)
-      case ("first_ms", let number?, _): behaviour.firstMilliseconds = max(0, number)
+      case ("pieces", let number?, _): behaviour.pieces = Int(min(max(0, number), 1_000_000))
+      case ("piece_bytes", let number?, _): behaviour.pieceBytes = Int(min(max(1, number), 65536))
+      case ("interval_ms", let number?, _): behaviour.intervalMilliseconds = min(max(0, number), 3_600_000)
+      case ("first_ms", let number?, _): behaviour.firstMilliseconds = min(max(0, number), 3_600_000)
       case ("reasoning", _, let flag?): behaviour.reasoning = flag
       case ("prompt_echo", _, let flag?): behaviour.promptEcho = flag
       case ("clear", _, _), ("fault", _, _), ("account", _, _), ("call", _, _), ("count", _, _), ("revoke", _, _),

@@ -15,6 +15,8 @@ struct Directives {
   var mistake: String?
 
   static let sayLimit = 999_999
+  /// A session remembers its answers, so they cannot be of any length.
+  static let sayTotalBytes = 64 << 20
   static let sayBytes = 64...65536
   private static let names = ["memory", "recall", "think", "images", "echo", "say", "fault", "pace"]
 
@@ -52,8 +54,10 @@ struct Directives {
       let before = position
       let size = number(Self.word(bytes, &position))
       if size == nil { position = before }
-      guard let count, count <= Self.sayLimit, size.map({ Self.sayBytes.contains($0) }) ?? true else {
-        mistake = "@say COUNT [BYTES]: up to \(Self.sayLimit) pieces of \(Self.sayBytes) bytes"
+      guard let count, count <= Self.sayLimit, size.map({ Self.sayBytes.contains($0) }) ?? true,
+        count * (size ?? Self.sayBytes.lowerBound) <= Self.sayTotalBytes
+      else {
+        mistake = "@say COUNT [BYTES]: up to \(Self.sayLimit) pieces of \(Self.sayBytes) bytes, \(Self.sayTotalBytes) in all"
         return
       }
       command = .say(count: count, bytes: size ?? Self.sayBytes.lowerBound)

@@ -161,9 +161,9 @@ extension Faults {
   }
 }
 
-/// An unsigned decimal number.
+/// An unsigned decimal number up to a thousand million, so that sums and products of such cannot overflow.
 func number(_ text: some StringProtocol) -> Int? {
-  Array(text.utf8).withUnsafeBytes { ASCII.decimal($0) }
+  Array(text.utf8).withUnsafeBytes { ASCII.decimal($0) }.flatMap { $0 <= 1_000_000_000 ? $0 : nil }
 }
 
 /// `%XX` decoded; anything else stays.
