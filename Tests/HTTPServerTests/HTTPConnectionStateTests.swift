@@ -80,7 +80,7 @@ struct HTTPConnectionStateTests {
     #expect(machine.send(.bodyWanted(limit: 10, hasBytes: false)) == .none)
     #expect(machine.input(unsent: 0) == .body)
     machine.now += 200
-    machine.send(.bodyBytes)
+    machine.send(.bodyBytes(1))
     #expect(machine.deadline == machine.now + 300)
     #expect(machine.send(.bodyCompleted) == .deliverBody)
     #expect(machine.deadline == State.never)
@@ -142,7 +142,7 @@ struct HTTPConnectionStateTests {
     #expect(machine.phase == .answering(.discarding, .complete))
     #expect(machine.input(unsent: 0) == .discard)
     machine.flush()
-    machine.send(.bodyBytes)
+    machine.send(.bodyBytes(1))
     #expect(machine.send(.bodyCompleted) == .none)
     #expect(machine.phase == .idle)
     #expect(machine.deadline == machine.now + 700)
@@ -251,6 +251,30 @@ struct HTTPConnectionStateTests {
     #expect(lingering.timeOut() == .close)
   }
 
+  @Test func aBodyMustKeepUpAMinimum() {
+    func trickle(_ bytesPerSecond: Int, seconds: Int) -> (last: State.Action, second: Int) {
+      let machine = Machine { $0.bodyTimeoutMilliseconds = 30000 }
+      machine.request(.init(framing: .chunked))
+      machine.send(.bodyWanted(limit: 1 << 20, hasBytes: false))
+      for second in 1...seconds {
+        machine.now += 1000
+        machine.send(.bodyBytes(bytesPerSecond))
+        let action = machine.send(.clock)
+        if action != .none { return (action, second) }
+      }
+      return (.none, seconds)
+    }
+    #expect(trickle(500, seconds: 60) == (.none, 60))
+    #expect(trickle(499, seconds: 60) == (.refuse(.requestTimeout), 10))
+    let off = Machine { $0.bodyMinBytesPerSecond = 0 }
+    off.request(.init(framing: .chunked))
+    off.send(.bodyWanted(limit: 10, hasBytes: false))
+    #expect(off.deadline == off.now + 300)
+    off.now += 20000
+    off.send(.bodyBytes(1))
+    #expect(off.send(.clock) == .none)
+  }
+
   @Test func aClientThatDoesNotReadIsReset() {
     let machine = Machine()
     machine.request()
@@ -344,6 +368,60 @@ struct HTTPConnectionStateTests {
       #expect(!machine.isBusy)
       #expect(machine.input(unsent: 0) == .drop)
       #expect(machine.send(.peerEnded) == .none)
+    }
+  }
+
+  /// Events in any order that a driver can send them. Whatever comes, a connection that waits for its client has a deadline, and
+  /// one whose output is empty does not wait for it.
+  @Test(arguments: 0..<200) func randomWalks(_ seed: UInt64) {
+    var random = seed &* 0x9E37_79B9_7F4A_7C15 | 1
+    func roll(_ count: UInt64) -> UInt64 {
+      random ^= random << 13
+      random ^= random >> 7
+      random ^= random << 17
+      return random % count
+    }
+    let machine = Machine()
+    for _ in 0..<200 where machine.phase != .closed {
+      machine.now += roll(40)
+      switch roll(12) {
+      case 0: machine.send(roll(8) == 0 ? .peerEnded : .clock)
+      case 1: machine.send(roll(8) == 0 ? .drainStarted : .clock)
+      case 2: machine.send(roll(8) == 0 ? .requestFailed(.malformed("")) : .clock)
+      default: step(machine, roll)
+      }
+      // What a driver does at the end of every callback.
+      machine.send(.written(taken: roll(2) == 0, unsent: roll(3) == 0 ? Int(roll(100)) : 0))
+      switch machine.phase {
+      case .idle, .head, .lingering, .answering(.reading, _), .answering(.discarding, _): #expect(machine.deadline != State.never)
+      case .closing: #expect(machine.deadline != State.never, "something is unsent, or it would not be here any more")
+      case .answering: break
+      case .closed: #expect(machine.deadline == State.never)
+      }
+    }
+  }
+
+  private func step(_ machine: Machine, _ roll: (UInt64) -> UInt64) {
+    switch (machine.phase, machine.input(unsent: 0)) {
+    case (.idle, _): machine.send(.headBytes)
+    case (.head, _):
+      let framing: [HTTPConnectionState.Request] = [
+        .init(), .init(framing: .chunked), .init(framing: .length(50), expectsContinue: true), .init(keepsAlive: false),
+        .init(hasUnknownExpectation: true),
+      ]
+      machine.send(.headCompleted(framing[Int(roll(5))]))
+    case (.answering(let body, .pending), _):
+      if roll(2) == 0 || body == .dropped {
+        machine.send(.responseStarted(bodyRemaining: roll(2) == 0 ? nil : 10, delimitedByClose: roll(8) == 0))
+      } else if case .reading = body {
+        machine.send(roll(2) == 0 ? .bodyCompleted : .bodyBytes(10))
+      } else {
+        machine.send(.bodyWanted(limit: 100, hasBytes: roll(2) == 0))
+      }
+    case (.answering(_, .started), _): machine.send(.responseEnded(close: roll(5) == 0))
+    case (.answering(_, .complete), _): machine.send(roll(2) == 0 ? .bodyCompleted : .bodyBytes(10))
+    case (.closing, _), (.lingering, _): machine.send(.dropped(10))
+    case (.closed, _): break
     }
   }
 }

@@ -15,18 +15,22 @@ struct StreamTests {
 
   @Test func piecesOfOneCallbackAreOneChunkInOrder() throws {
     nonisolated(unsafe) var stream: HTTPServerExchange?
+    nonisolated(unsafe) var unsent = 0
     let server = try TestServer { exchange in
       exchange.startStream(Self.head())
       exchange.streamBuffer().append("a")
       exchange.streamBuffer().append("b")
+      // Nothing has left yet: head and pieces go together.
+      unsent = exchange.unsentBytes
       stream = exchange
     }
     defer { server.stop() }
     let client = try TestClient(server.port)
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-    // The head and the first piece are one write: one read gets both.
     let first = client.read(until: "0002\r\nab\r\n")
     #expect(first.hasPrefix("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n"))
+    // All but the CR LF behind a chunk, which is written when it is closed.
+    #expect(server.run { _ in unsent } == first.utf8.count - 2)
     for piece in ["c", "d"] {
       server.run { _ in stream?.streamBuffer().append(piece) }
       #expect(client.read(until: "\(piece)\r\n") == "0001\r\n\(piece)\r\n")

@@ -194,7 +194,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   private func decode(_ bytes: UnsafeRawBufferPointer, into body: ByteBuffer?) -> Int {
     do throws(HTTPRequestError) {
       let taken = try decoder.decode(bytes, into: body, limit: bodyLimit)
-      send(decoder.isComplete ? .bodyCompleted : .bodyBytes)
+      send(decoder.isComplete ? .bodyCompleted : .bodyBytes(taken))
       return taken
     } catch {
       send(.requestFailed(HTTPProblem(error)))

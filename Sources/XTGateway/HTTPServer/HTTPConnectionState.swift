@@ -50,8 +50,8 @@ struct HTTPConnectionState: ~Copyable {
     case requestFailed(HTTPProblem)
     /// The service wants the body. `hasBytes`: some of what follows the head is there already.
     case bodyWanted(limit: Int, hasBytes: Bool)
-    /// Some of the body came, but not its end.
-    case bodyBytes
+    /// So many bytes of the body came, but not its end.
+    case bodyBytes(Int)
     case bodyCompleted
     /// A response's head is about to be written. `bodyRemaining`: bytes of the request's body still to come, nil if unknown.
     /// `delimitedByClose`: only the connection's end will tell where the response ends.
@@ -111,6 +111,8 @@ struct HTTPConnectionState: ~Copyable {
   static let maxDiscardedBytes = 65536
   /// Bytes of further requests that are kept while one is being answered, before reading stops.
   static let maxPipelinedBytes = 16384
+  /// Over how many milliseconds the speed of a body is measured.
+  static let bodyWindow: UInt64 = 10000
   /// Bytes that a lingering connection drops before it gives up.
   static let maxLingerBytes = 64 << 20
   static let never = UInt64.max
@@ -124,6 +126,10 @@ struct HTTPConnectionState: ~Copyable {
   private var peerHasEnded = false
   private var unsent = 0
   private var droppedBytes = 0
+  /// When the window ends in which the speed of the present body is measured …
+  private var windowEnd = never
+  /// … and how many bytes it has brought so far.
+  private var windowBytes = 0
   /// The end of the present phase …
   private var phaseDeadline: UInt64
   /// … and of a write that the socket does not take.
@@ -178,7 +184,7 @@ struct HTTPConnectionState: ~Copyable {
     case .headCompleted(let request): return headCompleted(request)
     case .requestFailed(let problem): return refuse(problem)
     case .bodyWanted(let limit, let hasBytes): return bodyWanted(limit, hasBytes, now)
-    case .bodyBytes: return bodyBytes(now)
+    case .bodyBytes(let count): return bodyBytes(count, now)
     case .bodyCompleted: return bodyCompleted(now)
     case .responseStarted(let remaining, let delimitedByClose): return responseStarted(remaining, delimitedByClose, now)
     case .responseEnded(let close): return responseEnded(close, now)
@@ -223,7 +229,8 @@ extension HTTPConnectionState {
     case .answering(.unread, .pending):
       if case .length(let length) = request.framing, length > limit { return refuse(.bodyTooLarge(limit: limit)) }
       phase = .answering(.reading(limit: limit), .pending)
-      phaseDeadline = now + configuration.bodyTimeoutMilliseconds
+      startWindow(now)
+      phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
       let mustContinue = request.expectsContinue && !hasBytes
       // Answered or needless, but settled: the body is on its way.
       request.expectsContinue = false
@@ -233,8 +240,24 @@ extension HTTPConnectionState {
     }
   }
 
-  private mutating func bodyBytes(_ now: UInt64) -> Action {
-    phaseDeadline = now + configuration.bodyTimeoutMilliseconds
+  private mutating func bodyBytes(_ count: Int, _ now: UInt64) -> Action {
+    windowBytes += count
+    phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
+    return .none
+  }
+
+  private mutating func startWindow(_ now: UInt64) {
+    windowEnd = configuration.bodyMinBytesPerSecond > 0 ? now + Self.bodyWindow : Self.never
+    windowBytes = 0
+  }
+
+  /// The deadline of a body that is being read has come.
+  private mutating func bodyIsLate(_ now: UInt64) -> Action {
+    let wanted = configuration.bodyMinBytesPerSecond * Int(Self.bodyWindow / 1000)
+    guard windowEnd <= now, windowBytes >= wanted else { return refuse(.requestTimeout) }
+    startWindow(now)
+    // Not before the window's end: its bytes are recent enough to count as progress.
+    phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
     return .none
   }
 
@@ -287,6 +310,7 @@ extension HTTPConnectionState {
       // A client that waits for `100 Continue` may or may not send the body after another answer: nobody could tell.
       let isSmall = remaining.map { $0 <= Self.maxDiscardedBytes } ?? false
       next = isSmall && !request.expectsContinue ? .discarding : .dropped
+      windowEnd = Self.never
       phaseDeadline = next == .discarding ? now + configuration.bodyTimeoutMilliseconds : Self.never
     case .discarding, .dropped, .complete:
       break
@@ -384,8 +408,10 @@ extension HTTPConnectionState {
     switch phase {
     case .idle, .lingering:
       return end(.close)
-    case .head, .answering(.reading, _):
+    case .head:
       return refuse(.requestTimeout)
+    case .answering(.reading, _):
+      return bodyIsLate(now)
     case .answering(.discarding, .complete):
       phaseDeadline = Self.never
       phase = .closing(lingers: true)

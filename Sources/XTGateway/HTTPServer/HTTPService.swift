@@ -8,6 +8,8 @@ package struct HTTPServerConfiguration: Sendable {
   package var headerTimeoutMilliseconds: UInt64 = 10000
   /// How long a body may stand still between two bytes.
   package var bodyTimeoutMilliseconds: UInt64 = 30000
+  /// What a body must bring on the average of a window of ten seconds; 0: anything will do.
+  package var bodyMinBytesPerSecond = 500
   package var keepAliveTimeoutMilliseconds: UInt64 = 75000
   package var writeTimeoutMilliseconds: UInt64 = 60000
   /// How long a connection that is being closed goes on reading, so that its client reads the last answer and not a reset.
