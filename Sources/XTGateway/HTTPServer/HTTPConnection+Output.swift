@@ -2,6 +2,16 @@ import EventLoop
 import Wire
 
 extension HTTPConnection {
+  /// How the present stream is written.
+  enum StreamForm {
+    /// RFC 9112, section 7.1.
+    case chunked
+    /// As it is: HTTP/1.0 has no chunks.
+    case delimitedByClose
+    /// Not at all: it answers a HEAD.
+    case dropped
+  }
+
   var unsentBytes: Int { output.unsentBytes }
 
   /// Bytes of this callback count as well, so that who produces them in a loop finds out in time.
@@ -25,6 +35,7 @@ extension HTTPConnection {
   func startStream(_ head: HTTPResponseHead) {
     guard let exchange else { return }
     let isChunked = exchange.head.minorVersion > 0
+    streamForm = exchange.head.method == .head ? .dropped : isChunked ? .chunked : .delimitedByClose
     forgetBody()
     send(.responseStarted(bodyRemaining: bodyRemaining, delimitedByClose: !isChunked))
     let buffer = output.open(server.pool)
@@ -35,19 +46,23 @@ extension HTTPConnection {
   }
 
   func streamBuffer() -> ByteBuffer {
-    guard let exchange, exchange.head.method != .head else {
+    switch streamForm {
+    case .chunked:
+      schedule()
+      return output.openChunk(server.pool)
+    case .delimitedByClose:
+      schedule()
+      return output.open(server.pool)
+    case .dropped:
       server.scrap.removeAll()
       return server.scrap
     }
-    schedule()
-    return exchange.head.minorVersion > 0 ? output.openChunk(server.pool) : output.open(server.pool)
   }
 
   func endStream(close: Bool) {
-    guard let exchange else { return }
     output.closeChunk()
-    if exchange.head.minorVersion > 0 && exchange.head.method != .head { output.open(server.pool).append("0\r\n\r\n") }
-    self.exchange = nil
+    if streamForm == .chunked { output.open(server.pool).append("0\r\n\r\n") }
+    exchange = nil
     send(.responseEnded(close: close))
     schedule()
   }

@@ -14,21 +14,23 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   var state: HTTPConnectionState
   var output = HTTPOutput()
   var exchange: HTTPServerExchange?
+  /// Of the exchange's stream, once it has begun.
+  var streamForm = StreamForm.dropped
   /// Where this stands in the server's list.
   var slot = 0
-  private var parser: HTTPRequestParser
-  private var decoder = HTTPBodyDecoder(.none)
+  var parser: HTTPRequestParser
+  var decoder = HTTPBodyDecoder(.none)
   /// The body as far as it has come, while it is being read.
-  private var body: ByteBuffer?
+  var body: ByteBuffer?
   /// Bytes that came before they could be used: those of further requests, or of a body that nobody has asked for yet.
-  private var kept: ByteBuffer?
+  var kept: ByteBuffer?
   private var timer: LoopTimer?
   /// What the timer is set to; it may be earlier than the deadline, never later.
   private var timerDeadline = HTTPConnectionState.never
   private var isReading = false
-  private var isProcessing = false
+  var isProcessing = false
   /// Whether there was more behind the head that is being processed.
-  private var bytesFollow = false
+  var bytesFollow = false
   private var isScheduled = false
   private var countsAsBusy = false
 
@@ -125,99 +127,6 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
     countsAsBusy = isBusy
     server.busyChanged(by: isBusy ? 1 : -1)
   }
-
-  // MARK: Input
-
-  var keptBytes: Int { kept?.count ?? 0 }
-  var lentBuffers: Int { (kept == nil ? 0 : 1) + (output.buffer == nil ? 0 : 1) + (output.inFlight == 0 ? 0 : 1) }
-
-  private func keep(_ bytes: UnsafeRawBufferPointer) {
-    guard state.phase != .closed else { return }
-    let buffer = kept ?? server.pool.take()
-    buffer.append(bytes)
-    kept = buffer
-  }
-
-  private func processKept() {
-    guard !isProcessing, let kept else { return }
-    let taken = process(kept.bytes)
-    kept.consume(taken)
-    if kept.isEmpty || state.phase == .closed {
-      self.kept = nil
-      server.pool.give(kept)
-    }
-  }
-
-  /// - Returns: how many of the bytes were used; the rest has to be kept.
-  private func process(_ bytes: UnsafeRawBufferPointer) -> Int {
-    isProcessing = true
-    defer { isProcessing = false }
-    var offset = 0
-    while offset < bytes.count {
-      let rest = UnsafeRawBufferPointer(rebasing: bytes[offset...])
-      switch state.input(unsent: output.unsentBytes) {
-      case .head: offset += parse(rest)
-      case .body: offset += decode(rest, into: body)
-      case .discard: offset += decode(rest, into: nil)
-      case .keep: return offset
-      case .drop:
-        send(.dropped(rest.count))
-        return bytes.count
-      }
-    }
-    return offset
-  }
-
-  private func parse(_ bytes: UnsafeRawBufferPointer) -> Int {
-    var taken = 0
-    do throws(HTTPRequestError) {
-      let head = try parser.parse(bytes, consumed: &taken)
-      if head != nil || parser.isMidHead { send(.headBytes) }
-      if let head { begin(head, bytesFollow: taken < bytes.count) }
-    } catch {
-      send(.requestFailed(HTTPProblem(error)))
-    }
-    return taken
-  }
-
-  private func begin(_ head: HTTPRequestHead, bytesFollow: Bool) {
-    self.bytesFollow = bytesFollow
-    decoder = HTTPBodyDecoder(head.framing)
-    let exchange = HTTPServerExchange(head: head, connection: self)
-    self.exchange = exchange
-    let request = HTTPConnectionState.Request(
-      framing: head.framing, keepsAlive: head.keepsAlive, expectsContinue: head.expectsContinue,
-      hasUnknownExpectation: head.hasUnknownExpectation)
-    send(.headCompleted(request))
-  }
-
-  private func decode(_ bytes: UnsafeRawBufferPointer, into body: ByteBuffer?) -> Int {
-    do throws(HTTPRequestError) {
-      let taken = try decoder.decode(bytes, into: body, limit: bodyLimit)
-      send(decoder.isComplete ? .bodyCompleted : .bodyBytes(taken))
-      return taken
-    } catch {
-      send(.requestFailed(HTTPProblem(error)))
-      return 0
-    }
-  }
-
-  private var bodyLimit: Int {
-    if case .answering(.reading(let limit), _) = state.phase { return limit }
-    return Int.max
-  }
-
-  func readBody(limit: Int) {
-    send(.bodyWanted(limit: limit, hasBytes: isProcessing ? bytesFollow : kept != nil))
-    guard case .answering(.reading, _) = state.phase, body == nil else { return }
-    // Memory follows what has arrived, not what was announced.
-    body = ByteBuffer(capacity: min(decoder.remainingBytes ?? 0, 65536))
-    if !isProcessing { schedule() }
-  }
-
-  func forgetBody() { body = nil }
-
-  var bodyRemaining: Int? { decoder.remainingBytes }
 
   // MARK: Actions
 
