@@ -99,9 +99,9 @@ final class Program {
       // What still hangs on after its last bytes is closed with the server.
       phase = .cleaning
       budget.start(after: 1000)
-      core.deleteSessions { [unowned self] in stop() }
+      core.sessions.deleteAll { [unowned self] in stop() }
     case .cleaning:
-      if core.janitor.backlog > 0 { core.log.warning("\(core.janitor.backlog) upstream sessions are left over") }
+      if core.sessions.janitor.backlog > 0 { core.log.warning("\(core.sessions.janitor.backlog) upstream sessions are left over") }
       stop()
     }
   }
@@ -110,7 +110,7 @@ final class Program {
   private func cleanUp() {
     guard phase == .draining else { return }
     phase = .cleaning
-    core.deleteSessions { [unowned self] in stop() }
+    core.sessions.deleteAll { [unowned self] in stop() }
   }
 
   private func stop() {

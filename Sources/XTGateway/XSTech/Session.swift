@@ -33,6 +33,8 @@ package struct Session: Sendable {
   package let id: Int
   /// As made; a parameter that a request leaves out means this value.
   package let defaults: SessionSettings
+  /// When it was changed last, by the upstream's clock: `2026-06-04 10:20:23`, without a zone.
+  package let updated: String
   /// The object's bytes, unknown members included.
   let object: [UInt8]
 
@@ -43,6 +45,7 @@ package struct Session: Sendable {
       model: value["model"]?.string ?? "", prompt: value["prompt"]?.string ?? "", temperature: value["temperature"]?.double ?? 0,
       presencePenalty: value["presencePenalty"]?.double ?? 0, frequencyPenalty: value["frequencyPenalty"]?.double ?? 0,
       maxToken: value["maxToken"]?.int ?? 0, contextCount: value["contextCount"]?.int ?? 20)
+    updated = value["updated"]?.string ?? ""
     object = Array(value.raw)
   }
 
@@ -90,5 +93,25 @@ extension SessionSettings {
     writer.int(maxToken)
     writer.key("contextCount")
     writer.int(contextCount)
+  }
+}
+
+/// One page of `GET /api/chat/session`.
+package struct SessionPage {
+  package struct Entry {
+    package var id: Int
+    package var name: String
+    package var updated: String
+  }
+  package let pages: Int
+  package let records: [Entry]
+
+  package init?(_ data: JSONValue) {
+    guard let list = data["records"], list.kind == .array else { return nil }
+    pages = data["pages"]?.int ?? 1
+    records = list.elements.compactMap { entry in
+      guard let id = entry["id"]?.int, id > 0 else { return nil }
+      return Entry(id: id, name: entry["name"]?.string ?? "", updated: entry["updated"]?.string ?? "")
+    }
   }
 }

@@ -4,6 +4,8 @@ package struct Configuration: Sendable {
   package var port = 8000
   package var cookies: [Cookie] = []
   package var apiKeys: [APIKey] = []
+  /// Empty: no `/admin`.
+  package var adminKey = ""
   package var allowAnonymous = false
   package var upstream = Upstream()
   package var models = Models()
@@ -79,6 +81,7 @@ package struct Configuration: Sendable {
     package var idleTimeoutSeconds = 3600
     package var cleanupIntervalSeconds = 300
     package var max = 100_000
+    package var preparedPerCookie = 2
   }
 
   package struct Limits: Sendable {

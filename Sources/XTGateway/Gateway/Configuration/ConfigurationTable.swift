@@ -17,7 +17,7 @@ package struct ConfigurationKey: Sendable {
   }
 
   init<T: ConfigurationValue>(
-    _ name: String, _ path: WritableKeyPath<Configuration, T> & Sendable, _ documentation: String,
+    _ name: String, _ path: WritableKeyPath<Configuration, T> & Sendable, _ documentation: String, isSecret: Bool = false,
     check: @escaping @Sendable (T) -> String? = { _ in nil }
   ) {
     self.name = name
@@ -29,7 +29,13 @@ package struct ConfigurationKey: Sendable {
       if let reason = check(value) { throw ValueMistake(reason: reason) }
       configuration[keyPath: path] = value
     }
-    write = { configuration, writer in configuration[keyPath: path].write(to: &writer) }
+    write = { configuration, writer in
+      if isSecret, let secret = configuration[keyPath: path] as? String {
+        (secret.isEmpty ? "" : masked(secret)).write(to: &writer)
+      } else {
+        configuration[keyPath: path].write(to: &writer)
+      }
+    }
   }
 
   init(_ name: String, _ path: WritableKeyPath<Configuration, Int> & Sendable, in range: ClosedRange<Int>, _ documentation: String)
@@ -58,6 +64,7 @@ package enum ConfigurationTable {
     ),
     .init(
       "api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key` and `name`. Empty: no key is asked for."),
+    .init("admin_key", \.adminKey, "Key for `/admin`; empty: `/admin` does not exist.", isSecret: true),
     .init("allow_anonymous", \.allowAnonymous, "Allows to listen beyond loopback without `api_keys`."),
     .init(
       "shutdown_timeout_seconds", \.shutdownTimeoutSeconds, in: 0...3600,
@@ -116,6 +123,9 @@ package enum ConfigurationTable {
       "sessions.cleanup_interval_seconds", \.sessions.cleanupIntervalSeconds, in: seconds,
       "How often idle conversations are looked for."),
     .init("sessions.max", \.sessions.max, in: 1...10_000_000, "Conversations kept at most; the least recently used go first."),
+    .init(
+      "sessions.prepared_per_cookie", \.sessions.preparedPerCookie, in: 0...100,
+      "Sessions made ahead on each account, so that a new conversation need not wait; 0: none."),
   ]
 
   private static let limits: [ConfigurationKey] = [

@@ -1,53 +1,66 @@
 import Wire
 import XSTech
 
-/// A session that the upstream keeps for one conversation. No text is kept, only digests.
+/// A session that the upstream keeps for one conversation, or for one to come. No text is kept, only digests.
 package struct LiveSession: Sendable {
   package let account: AccountPool.AccountIndex
   package let session: Session
-  /// What the upstream has been told last; the prompt as a digest.
-  private var applied: SessionSettings
-  private var appliedPrompt: SipHash128.Digest
+  /// What the upstream has been told last; the prompt as a digest. Nil: nothing yet, and so it does not carry the gateway's name either.
+  private var told: (settings: SessionSettings, prompt: SipHash128.Digest)?
   /// Completions that the session remembers.
   package private(set) var rounds = 0
 
+  /// Only ever compared with itself: whoever finds a collision misleads nobody else's conversation.
   private static let promptKey = SipHash128.Key(k0: 0, k1: 0)
 
   /// A session just made.
-  package init(account: AccountPool.AccountIndex, session: Session) {
-    (self.account, self.session) = (account, session)
-    applied = session.defaults
-    appliedPrompt = Self.digest(session.defaults.prompt)
-    applied.prompt = ""
-  }
+  package init(account: AccountPool.AccountIndex, session: Session) { (self.account, self.session) = (account, session) }
+
+  /// The model it is set to.
+  package var model: String { told?.settings.model ?? session.defaults.model }
 
   /// What the session has to be set to for `query`; a parameter that the query leaves out means the session's default.
   package func settings(for query: ChatQuery, model: String) -> SessionSettings {
-    let defaults = session.defaults
-    return SessionSettings(
-      model: model, prompt: query.system, temperature: query.parameters.temperature ?? defaults.temperature,
-      presencePenalty: query.parameters.presencePenalty ?? defaults.presencePenalty,
-      frequencyPenalty: query.parameters.frequencyPenalty ?? defaults.frequencyPenalty,
-      maxToken: query.parameters.maxTokens ?? defaults.maxToken,
-      contextCount: rounds > applied.contextCount ? SessionSettings.largestContextCount : applied.contextCount)
+    var settings = preparedSettings(model: model)
+    settings.prompt = query.system
+    if let temperature = query.parameters.temperature { settings.temperature = temperature }
+    if let penalty = query.parameters.presencePenalty { settings.presencePenalty = penalty }
+    if let penalty = query.parameters.frequencyPenalty { settings.frequencyPenalty = penalty }
+    if let maxTokens = query.parameters.maxTokens { settings.maxToken = maxTokens }
+    return settings
+  }
+
+  /// What a session is set to before anybody needs it: defaults, and as many rounds shown to the model as can be.
+  package func preparedSettings(model: String) -> SessionSettings {
+    var settings = session.defaults
+    settings.model = model
+    settings.prompt = ""
+    settings.contextCount = SessionSettings.largestContextCount
+    return settings
   }
 
   package func needsUpdate(to settings: SessionSettings) -> Bool {
-    var other = settings
-    other.prompt = ""
-    return other != applied || Self.digest(settings.prompt) != appliedPrompt
+    guard let told else { return true }
+    return Self.withoutPrompt(settings) != told.settings || Self.digest(settings.prompt) != told.prompt
   }
 
   package mutating func wasUpdated(to settings: SessionSettings) {
-    applied = settings
-    applied.prompt = ""
-    appliedPrompt = Self.digest(settings.prompt)
+    told = (Self.withoutPrompt(settings), Self.digest(settings.prompt))
   }
 
   package mutating func finishedRound() { rounds += 1 }
 
+  /// Its conversation was cleared upstream.
+  package mutating func wasCleared() { rounds = 0 }
+
   /// False when the upstream would forget the conversation's beginning: it has to be replayed in a new session.
   package var remembersEverything: Bool { rounds <= SessionSettings.largestContextCount }
+
+  private static func withoutPrompt(_ settings: SessionSettings) -> SessionSettings {
+    var settings = settings
+    settings.prompt = ""
+    return settings
+  }
 
   private static func digest(_ prompt: String) -> SipHash128.Digest {
     var hash = SipHash128(key: promptKey)

@@ -10,13 +10,15 @@ package final class SessionJanitor {
   private var isBusy = false
   private var failuresInARow = 0
   private let loop: EventLoop
-  private lazy var retry = makeTimer()
+  private lazy var timer = makeTimer()
   private var whenDone: (() -> Void)?
   package private(set) var deleted = 0
 
   /// Session numbers in one call; the query stays far below any limit on a URL's length.
   private static let batchSize = 50
   private static let maxFailures = 5
+  /// How long discarded sessions are gathered, and so how often a call is made at most.
+  private static let gatherMilliseconds: UInt64 = 250
 
   package init(loop: EventLoop, upstream: UpstreamClient, log: Logger) {
     (self.loop, self.upstream, self.log) = (loop, upstream, log)
@@ -26,7 +28,8 @@ package final class SessionJanitor {
 
   package func discard(id: Int, account: AccountPool.AccountIndex) {
     waiting[account, default: []].append(id)
-    work()
+    // More may follow soon, and a batch is one call.
+    if !isBusy, !timer.isActive { timer.start(after: Self.gatherMilliseconds) }
   }
 
   package var backlog: Int { waiting.values.reduce(0) { $0 + $1.count } }
@@ -34,11 +37,12 @@ package final class SessionJanitor {
   /// Calls `done` when nothing is left to delete, or when it is given up.
   package func flush(_ done: @escaping () -> Void) {
     whenDone = done
+    timer.stop()
     work()
   }
 
   package func close() {
-    retry.close()
+    timer.close()
     whenDone = nil
   }
 
@@ -49,7 +53,7 @@ package final class SessionJanitor {
   }
 
   private func work() {
-    guard !isBusy, !retry.isActive else { return }
+    guard !isBusy else { return }
     guard let (account, ids) = waiting.first(where: { !$0.value.isEmpty }) else {
       let done = whenDone
       whenDone = nil
@@ -78,9 +82,9 @@ package final class SessionJanitor {
         break
       }
       waiting[account, default: []].append(contentsOf: batch)
-      retry.start(after: UInt64(1000) << UInt64(failuresInARow))
+      timer.start(after: UInt64(1000) << UInt64(failuresInARow))
       return
     }
-    work()
+    if whenDone == nil, backlog > 0 { timer.start(after: Self.gatherMilliseconds) } else { work() }
   }
 }

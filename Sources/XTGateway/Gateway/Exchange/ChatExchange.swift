@@ -107,7 +107,7 @@ final class ChatExchange {
   private func askForAccount() {
     if query.historyCount > 0 {
       conversation = core.digest.extend(identity, by: query.history)
-      if !query.newTurns.isEmpty { hold = core.conversations.take(conversation).map(SessionHold.init(taken:)) }
+      if !query.newTurns.isEmpty { hold = core.sessions.take(conversation).map(SessionHold.init(taken:)) }
     }
     let ticket = core.newTicket()
     switch core.lease(for: self, ticket: ticket, preferred: hold?.session.account) {
@@ -131,6 +131,10 @@ final class ChatExchange {
       putAway(hold, isWorn: !hold.session.remembersEverything)
       self.hold = nil
     }
+    if hold == nil {
+      if query.historyCount > 0 { core.sessions.noteReplay() }
+      hold = core.sessions.takePrepared(account: account, model: model).map(SessionHold.init(prepared:))
+    }
     perform(state.leased(needs: hold?.need(for: query, model: model) ?? .create))
   }
 
@@ -143,7 +147,7 @@ final class ChatExchange {
       case .success(let data):
         guard let made = data.flatMap(Session.init) else { return fail(.badResponse("a new session has no id")) }
         // Even when nobody waits for it any more, it has to be deleted.
-        guard state.stage == .creating else { return core.janitor.discard(id: made.id, account: account) }
+        guard state.stage == .creating else { return core.sessions.discard(id: made.id, account: account) }
         let hold = SessionHold(made: LiveSession(account: account, session: made))
         self.hold = hold
         perform(state.sessionCreated(needs: hold.need(for: query, model: model)))
@@ -162,7 +166,7 @@ final class ChatExchange {
     guard let session = hold?.session else { return }
     hold?.isTouched = true
     let settings = session.settings(for: query, model: model)
-    let body = session.session.updateBody(settings)
+    let body = session.session.updateBody(settings, name: core.sessions.name)
     core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [self] outcome in
       switch outcome {
       case .failure(let error): fail(error)
@@ -223,7 +227,7 @@ final class ChatExchange {
       self.hold = nil
       if keepsSession {
         hold.session.finishedRound()
-        core.file(hold.session, under: core.digest.extend(conversation, byAnswer: reader.answerDigest.trimmed))
+        core.sessions.file(hold.session, under: core.digest.extend(conversation, byAnswer: reader.answerDigest.trimmed))
       } else {
         putAway(hold, isWorn: false)
       }
@@ -245,7 +249,13 @@ final class ChatExchange {
 
   /// A session that is not used after all: back to its place if nobody has spoken to it, else deleted.
   private func putAway(_ hold: SessionHold, isWorn: Bool) {
-    if hold.isTouched || isWorn { core.janitor.discard(hold.session) } else { core.file(hold.session, under: conversation) }
+    if hold.isTouched || isWorn {
+      core.sessions.discard(hold.session)
+    } else if hold.isFresh {
+      core.sessions.putBack(hold.session)
+    } else {
+      core.sessions.file(hold.session, under: conversation)
+    }
   }
 
   func releaseTransfer() {

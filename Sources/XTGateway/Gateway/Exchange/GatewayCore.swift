@@ -9,7 +9,6 @@ package final class GatewayCore {
   package let configuration: Configuration
   package let upstream: UpstreamClient
   package let models: ModelDirectory
-  package let janitor: SessionJanitor
   package let digest: ConversationDigest
   package let log: Logger
   let accessLog: AccessLog
@@ -17,7 +16,7 @@ package final class GatewayCore {
   /// On the loop's clock, for `/health`.
   let startedAt: UInt64
 
-  package var conversations: ConversationTable
+  package private(set) lazy var sessions = makeKeeper()
   var identifiers = Identifiers()
   let scratch = AnswerScratch()
   package private(set) var pool: AccountPool
@@ -25,17 +24,14 @@ package final class GatewayCore {
   private(set) var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
   private var whenIdle: (() -> Void)?
-  private lazy var cleanupTimer = makeCleanupTimer()
 
   package init(loop: EventLoop, configuration: Configuration, upstream: UpstreamClient, sink: LogSink) {
     (self.loop, self.configuration, self.upstream) = (loop, configuration, upstream)
     log = Logger(label: "xtgateway") { _ in SinkLogHandler(sink) }
     accessLog = AccessLog(sink)
     models = ModelDirectory(loop: loop, upstream: upstream, configuration: configuration, log: log)
-    janitor = SessionJanitor(loop: loop, upstream: upstream, log: log)
     digest = ConversationDigest(key: SipHash128.Key(k0: .random(in: 0 ... .max), k1: .random(in: 0 ... .max)))
     clockLimits = ExchangeClock.Limits(configuration)
-    conversations = ConversationTable(capacity: configuration.sessions.max)
     pool = AccountPool(
       accounts: configuration.cookies.map {
         .init(
@@ -45,15 +41,20 @@ package final class GatewayCore {
   }
 
   package func start() {
+    models.onFirstCatalog = { [weak self] in self?.sessions.start() }
     models.start()
-    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
-    cleanupTimer.start(after: interval, repeating: interval)
+  }
+
+  private func makeKeeper() -> SessionKeeper {
+    SessionKeeper(
+      loop: loop, upstream: upstream, configuration: configuration, log: log, instance: String(identifiers.next().prefix(12)),
+      canUse: { [unowned self] in pool.accounts[$0].isEnabled },
+      defaultModel: { [unowned self] in models.catalog?.modelToPrepare })
   }
 
   package func close() {
     models.close()
-    janitor.close()
-    cleanupTimer.close()
+    sessions.close()
   }
 
   // MARK: Accounts
@@ -77,27 +78,6 @@ package final class GatewayCore {
     waiter.leased(next.account)
   }
 
-  // MARK: Conversations
-
-  func file(_ session: LiveSession, under key: ConversationKey) {
-    if let evicted = conversations.file(session, under: key, now: loop.now) { janitor.discard(evicted) }
-  }
-
-  private func makeCleanupTimer() -> LoopTimer {
-    let timer = LoopTimer(loop: loop) { [weak self] in self?.expireConversations() }
-    timer.keepsLoopAlive(false)
-    return timer
-  }
-
-  private func expireConversations() {
-    let age = UInt64(configuration.sessions.idleTimeoutSeconds) * 1000
-    guard loop.now >= age else { return }
-    let expired = conversations.expire(filedBefore: loop.now - age)
-    guard !expired.isEmpty else { return }
-    log.debug("\(expired.count) idle conversations ended")
-    for session in expired { janitor.discard(session) }
-  }
-
   // MARK: Running exchanges
 
   package var runningCount: Int { running.count }
@@ -117,11 +97,5 @@ package final class GatewayCore {
   /// Ends every running answer with an error.
   package func cutOff() {
     for exchange in running.values { exchange.cutOff() }
-  }
-
-  /// Deletes upstream what this gateway made. `done` comes when that is through or given up.
-  package func deleteSessions(_ done: @escaping () -> Void) {
-    for session in conversations.removeAll() { janitor.discard(session) }
-    janitor.flush(done)
   }
 }

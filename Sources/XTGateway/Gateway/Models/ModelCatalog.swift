@@ -54,6 +54,12 @@ package struct ModelCatalog: Sendable {
     return offered[value] != nil ? value : nil
   }
 
+  /// What a session is made for before anybody has asked for a model: the upstream's default if it is on offer, else the first that is.
+  package var modelToPrepare: String? {
+    let values = entries.flatMap(\.values)
+    return defaultModel.flatMap { values.contains($0) ? $0 : nil } ?? values.first
+  }
+
   package subscript(_ id: String) -> Entry? { indexByID[id].map { entries[$0] } }
 
   /// ` (did you mean "…"?)`, or nothing.

@@ -16,6 +16,8 @@ package final class ModelDirectory {
   private var failuresInARow = 0
   private var nextAccount = 0
   package private(set) var catalog: ModelCatalog?
+  /// Called once, when there is a list for the first time.
+  package var onFirstCatalog: (() -> Void)?
 
   package init(loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger) {
     (self.loop, self.upstream, self.configuration, self.log) = (loop, upstream, configuration, log)
@@ -60,6 +62,9 @@ package final class ModelDirectory {
       self.catalog = catalog
       timer.start(after: UInt64(configuration.models.refreshSeconds) * 1000)
       answer(.success(catalog))
+      let tell = onFirstCatalog
+      onFirstCatalog = nil
+      tell?()
     case .failure(let error): failed(error, accounts: accounts)
     }
   }

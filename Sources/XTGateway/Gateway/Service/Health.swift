@@ -31,7 +31,7 @@ struct Health {
     writer.endObject()
     Self.write(
       [
-        ("sessions", core.conversations.count), ("in_flight", core.pool.inFlight), ("queued", core.pool.waiting),
+        ("sessions", core.sessions.table.count), ("in_flight", core.pool.inFlight), ("queued", core.pool.waiting),
         ("uptime_seconds", Int((core.loop.now - core.startedAt) / 1000)),
       ], to: &writer)
     writer.key("version")

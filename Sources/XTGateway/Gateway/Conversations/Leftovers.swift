@@ -1,0 +1,32 @@
+/// Which of an account's sessions a crashed gateway left behind.
+package enum Leftovers {
+  package static let namePrefix = "xtgateway/"
+
+  /// - Parameters:
+  ///   - ownName: the name that this instance gives its sessions.
+  ///   - upstreamNow: the time by the upstream's own clock, as it writes it.
+  ///   - idleSeconds: a gateway has ended an untouched session after this long; an older one has no gateway any more.
+  package static func isLeftover(name: String, updated: String, ownName: String, upstreamNow: String, idleSeconds: Int) -> Bool {
+    guard name.hasPrefix(namePrefix), name != ownName else { return false }
+    guard let then = seconds(updated), let now = seconds(upstreamNow) else { return false }
+    return now - then > idleSeconds
+  }
+
+  /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.
+  static func seconds(_ text: String) -> Int? {
+    let parts = text.split { $0 == "-" || $0 == " " || $0 == ":" || $0 == "T" }
+    guard parts.count == 6, parts[0].utf8.count == 4 else { return nil }
+    let numbers = parts.compactMap { part in part.utf8.allSatisfy { (48...57).contains($0) } ? Int(part) : nil }
+    guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]) else { return nil }
+    return daysSince1970(numbers[0], numbers[1], numbers[2]) * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
+  }
+
+  /// In the proleptic Gregorian calendar; March is the first month, so that the leap day comes last.
+  private static func daysSince1970(_ year: Int, _ month: Int, _ day: Int) -> Int {
+    let shifted = month > 2 ? year : year - 1
+    let era = shifted / 400
+    let yearOfEra = shifted - era * 400
+    let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+    return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+  }
+}

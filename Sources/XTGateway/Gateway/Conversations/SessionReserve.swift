@@ -1,0 +1,69 @@
+/// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
+package struct SessionReserve {
+  private struct Shelf {
+    var ready: [LiveSession] = []
+    /// Being made or cleared.
+    var coming = 0
+  }
+
+  /// Sessions to keep ready on each account; 0: none are made ahead.
+  package let target: Int
+  private var shelves: [Shelf]
+  /// How often each model was asked for, halved now and then so that the past fades.
+  private var demand: [String: Int] = [:]
+  private var asked = 0
+
+  private static let fadeEvery = 256
+
+  package init(accounts: Int, target: Int) {
+    self.target = target
+    shelves = Array(repeating: Shelf(), count: accounts)
+  }
+
+  /// A conversation began with `model`.
+  package mutating func note(model: String) {
+    demand[model, default: 0] += 1
+    asked += 1
+    guard asked >= Self.fadeEvery else { return }
+    asked = 0
+    demand = demand.mapValues { $0 / 2 }.filter { $0.value > 0 }
+  }
+
+  /// The model asked for most; nil before anything was asked.
+  package var favouriteModel: String? { demand.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key }
+
+  /// Takes a session of `account`, one set to `model` if there is any.
+  package mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
+    guard !shelves[account].ready.isEmpty else { return nil }
+    let index = shelves[account].ready.firstIndex { $0.model == model } ?? 0
+    return shelves[account].ready.remove(at: index)
+  }
+
+  /// Whether `account` has too few, those that are coming counted.
+  package func wants(account: AccountPool.AccountIndex) -> Bool { shelves[account].ready.count + shelves[account].coming < target }
+
+  /// The first account of those that has too few.
+  package func neediest(among accounts: some Sequence<AccountPool.AccountIndex>) -> AccountPool.AccountIndex? {
+    accounts.first { wants(account: $0) }
+  }
+
+  package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
+
+  /// What `began` announced is there, or, with nil, will not come.
+  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?) {
+    precondition(shelves[account].coming > 0)
+    shelves[account].coming -= 1
+    if let session { put(session) }
+  }
+
+  package mutating func put(_ session: LiveSession) { shelves[session.account].ready.append(session) }
+
+  /// Removes and returns everything.
+  package mutating func removeAll() -> [LiveSession] {
+    defer { for account in shelves.indices { shelves[account].ready = [] } }
+    return shelves.flatMap(\.ready)
+  }
+
+  package func count(account: AccountPool.AccountIndex) -> Int { shelves[account].ready.count }
+  package var count: Int { shelves.reduce(0) { $0 + $1.ready.count } }
+}
