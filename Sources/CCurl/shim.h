@@ -1,1 +1,78 @@
+#ifndef XTGATEWAY_CCURL_SHIM_H
+#define XTGATEWAY_CCURL_SHIM_H
+
 #include <curl/curl.h>
+
+/* Typed forms of libcurl's variadic functions, which Swift cannot import. */
+
+static inline CURLcode ccurl_set_number(CURL *easy, CURLoption option, long value) { return curl_easy_setopt(easy, option, value); }
+
+static inline CURLcode ccurl_set_size(CURL *easy, CURLoption option, curl_off_t value) {
+  return curl_easy_setopt(easy, option, value);
+}
+
+/* libcurl copies the text. */
+static inline CURLcode ccurl_set_text(CURL *easy, CURLoption option, const char *text) {
+  return curl_easy_setopt(easy, option, text);
+}
+
+static inline CURLcode ccurl_set_pointer(CURL *easy, CURLoption option, const void *pointer) {
+  return curl_easy_setopt(easy, option, pointer);
+}
+
+static inline CURLcode ccurl_set_headers(CURL *easy, struct curl_slist *list) {
+  return curl_easy_setopt(easy, CURLOPT_HTTPHEADER, list);
+}
+
+static inline CURLcode ccurl_set_error_text(CURL *easy, char *text) { return curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, text); }
+
+/* Callbacks; `object` is what each of them gets as its user pointer. */
+
+static inline CURLcode ccurl_on_body(CURL *easy, curl_write_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_WRITEDATA, object);
+}
+
+static inline CURLcode ccurl_on_header(CURL *easy, curl_write_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_HEADERDATA, object);
+}
+
+static inline CURLcode ccurl_on_read(CURL *easy, curl_read_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_READFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_READDATA, object);
+}
+
+static inline CURLcode ccurl_on_seek(CURL *easy, curl_seek_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_SEEKDATA, object);
+}
+
+static inline CURLcode ccurl_on_sending(CURL *easy, curl_prereq_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, object);
+}
+
+/* What was set as CURLOPT_PRIVATE. */
+static inline CURLcode ccurl_get_private(CURL *easy, void **pointer) {
+  char *value = NULL;
+  CURLcode code = curl_easy_getinfo(easy, CURLINFO_PRIVATE, &value);
+  *pointer = value;
+  return code;
+}
+
+static inline CURLMcode ccurl_multi_set_number(CURLM *multi, CURLMoption option, long value) {
+  return curl_multi_setopt(multi, option, value);
+}
+
+static inline CURLMcode ccurl_multi_on_socket(CURLM *multi, curl_socket_callback callback, void *object) {
+  CURLMcode code = curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, callback);
+  return code ? code : curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, object);
+}
+
+static inline CURLMcode ccurl_multi_on_timer(CURLM *multi, curl_multi_timer_callback callback, void *object) {
+  CURLMcode code = curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, callback);
+  return code ? code : curl_multi_setopt(multi, CURLMOPT_TIMERDATA, object);
+}
+
+#endif

@@ -2,108 +2,228 @@ import CCurl
 import EventLoop
 import Wire
 
-package struct HTTPClientConfiguration: Sendable {
-  package var connectTimeoutMilliseconds = 10000
-  /// Idle connections are dropped after this.
-  package var maxIdleSeconds = 30
-  package var caFile: String?
-  package enum Version: Sendable { case http1, http2 }
-  package var version = Version.http1
-  /// Largest number of idle connections kept.
-  package var maxIdleConnections = 1024
-  package init() {}
-}
-
-/// Header lines for requests, made once and shared (libcurl's list): "authorization: …".
-package final class HTTPClientHeaders {
-  package init(_ lines: [String]) { fatalError("stub") }
-}
-
-package struct HTTPClientRequest {
-  package enum Method: Sendable { case get, post, put, delete }
-  package var method: Method
-  package var url: String
-  package var headers: HTTPClientHeaders
-  /// The body in parts, sent in order without being put together; kept until the transfer ends. A buffer may stand in several parts.
-  package var body: [HTTPClientBodyPart]
-  /// Whether libcurl may silently send again on a fresh connection when a reused one died without an answer. Only for calls that may
-  /// happen twice.
-  package var mayBeSentTwice: Bool
-  package init(method: Method, url: String, headers: HTTPClientHeaders, body: [HTTPClientBodyPart] = [], mayBeSentTwice: Bool) {
-    (self.method, self.url, self.headers, self.body, self.mayBeSentTwice) = (method, url, headers, body, mayBeSentTwice)
-  }
-}
-
-/// `range` of `buffer`'s readable bytes.
-package struct HTTPClientBodyPart {
-  package let buffer: ByteBuffer
-  package let range: Range<Int>
-  package init(_ buffer: ByteBuffer, _ range: Range<Int>? = nil) { (self.buffer, self.range) = (buffer, range ?? 0..<buffer.count) }
-}
-
-package struct HTTPClientResponseHead: Sendable {
-  package let status: Int
-  /// As received, nil if absent.
-  package let contentType: String?
-  /// In seconds, of a numeric Retry-After.
-  package let retryAfterSeconds: Int?
-  package let contentEncoding: String?
-  package let location: String?
-  package init(
-    status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil
-  ) {
-    (self.status, self.contentType, self.retryAfterSeconds) = (status, contentType, retryAfterSeconds)
-    (self.contentEncoding, self.location) = (contentEncoding, location)
-  }
-}
-
-package struct HTTPClientError: Error, Sendable, Equatable {
-  package enum Kind: Sendable, Equatable {
-    /// Nothing can have reached the upstream: resolve, connect or TLS failed.
-    case notConnected
-    /// Connecting took longer than the limit.
-    case connectTimeout
-    /// The request may have been sent, no answer came: connection died before any response byte.
-    case noResponse
-    /// The response broke off.
-    case brokenResponse
-    /// What came is not HTTP, or a header limit was hit.
-    case invalidResponse
-  }
-  package let kind: Kind
-  /// libcurl's code and words ("CURLE_COULDNT_CONNECT (7): Failed to connect to …"), for the log.
-  package let message: String
-  package init(kind: Kind, message: String) { (self.kind, self.message) = (kind, message) }
-}
-
-/// What a transfer tells. All calls come on the loop's thread, from inside libcurl's callbacks or right after them:
-/// a delegate may call `pause`, `resume`, `cancel` and `HTTPClient.start` from here.
-package protocol HTTPTransferDelegate: AnyObject {
-  /// The final response's head (1xx skipped), before its first byte of body; once.
-  func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead)
-  /// Bytes of the body, transfer coding removed; valid during the call.
-  func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer)
-  /// The end: nil for a complete response. Nothing comes after it, and nothing at all after `cancel`.
-  func transfer(_ transfer: HTTPTransfer, didEnd error: HTTPClientError?)
-}
-
-package final class HTTPTransfer {
-  init() {}
-  /// No more bytes after those being handed out now, until `resume`. What is in flight waits in libcurl and the kernel.
-  package func pause() { fatalError("stub") }
-  package func resume() { fatalError("stub") }
-  package var isPaused: Bool { fatalError("stub") }
-  /// Ends the transfer and its connection at once; no delegate call comes any more.
-  package func cancel() { fatalError("stub") }
-}
+/// Once for the process; libcurl does it under a lock of its own where it was built so, which nothing here relies on.
+private let globalInit: CURLcode = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
 /// libcurl's multi handle on the loop. One transfer is one easy handle; handles and connections are reused.
+///
+/// libcurl forbids calls on the multi handle from inside its callbacks. So what a delegate asks for from there waits in
+/// `operations`, and is carried out when the outermost call into libcurl has returned. One `close` is owed.
 package final class HTTPClient {
-  package init(loop: EventLoop, configuration: HTTPClientConfiguration) { fatalError("stub") }
-  @discardableResult package func start(_ request: HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer {
-    fatalError("stub")
+  enum Operation {
+    case start(HTTPTransfer)
+    case resume(HTTPTransfer)
+    case remove(HTTPTransfer)
+    /// libuv refused to watch the socket.
+    case failSocket(Int32)
+    case close
   }
-  package var activeTransfers: Int { fatalError("stub") }
+
+  /// How many idle easy handles are kept.
+  private static let poolLimit = 128
+
+  let loop: EventLoop
+  let configuration: HTTPClientConfiguration
+  /// nil once closed.
+  private var multi: UnsafeMutableRawPointer?
+  var timer: LoopTimer?
+  var sockets: [Int32: (poll: PollHandle, events: PollHandle.Events)] = [:]
+  private var transfers: [HTTPTransfer] = []
+  private var pool: [EasyHandle] = []
+  /// How many calls into libcurl are on the stack.
+  private var depth = 0
+  private var isSettling = false
+  var operations: [Operation] = []
+  /// Could not even begin; told at the end of the running callback.
+  private var stillborn: [(transfer: HTTPTransfer, code: CURLcode, details: String)] = []
+
+  package init(loop: EventLoop, configuration: HTTPClientConfiguration) {
+    (self.loop, self.configuration) = (loop, configuration)
+    precondition(globalInit == CURLE_OK, "curl_global_init: \(HTTPClientError.message(globalInit, ""))")
+    guard let multi = curl_multi_init() else { fatalError("out of memory: curl_multi_init") }
+    self.multi = multi
+    timer = LoopTimer(loop: loop) { [self] in act(CURL_SOCKET_TIMEOUT, 0) }
+    let object = Unmanaged.passUnretained(self).toOpaque()
+    Self.check(ccurl_multi_on_socket(multi, clientSocketDidChange, object), "CURLMOPT_SOCKETFUNCTION")
+    Self.check(ccurl_multi_on_timer(multi, clientTimerDidChange, object), "CURLMOPT_TIMERFUNCTION")
+    let multiplexing = configuration.version == .http2 ? Int(CURLPIPE_MULTIPLEX) : Int(CURLPIPE_NOTHING)
+    Self.check(ccurl_multi_set_number(multi, CURLMOPT_PIPELINING, multiplexing), "CURLMOPT_PIPELINING")
+    limitConnections()
+  }
+
+  deinit { assert(multi == nil, "an HTTPClient was not closed") }
+
+  /// Nothing is told before this returns. On a closed client the transfer ends at once with `notConnected`.
+  @discardableResult package func start(_ request: HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer {
+    let transfer = HTTPTransfer(request, client: self, delegate: delegate)
+    transfer.index = transfers.count
+    transfers.append(transfer)
+    perform(.start(transfer))
+    return transfer
+  }
+
+  package var activeTransfers: Int { transfers.count }
+
   /// Cancels everything and closes every connection.
-  package func close() { fatalError("stub") }
+  package func close() { if multi != nil { perform(.close) } }
+
+  // MARK: Operations
+
+  func perform(_ operation: Operation) {
+    guard depth == 0 else { return operations.append(operation) }
+    carryOut(operation)
+    settle()
+  }
+
+  private func carryOut(_ operation: Operation) {
+    switch operation {
+    case .start(let transfer): begin(transfer)
+    case .resume(let transfer): goOn(transfer)
+    case .remove(let transfer): end(transfer, CURLE_OK)
+    case .failSocket(let descriptor): act(descriptor, CURL_CSELECT_ERR)
+    case .close: shutDown()
+    }
+  }
+
+  private func begin(_ transfer: HTTPTransfer) {
+    guard transfer.state == .waiting, !transfer.isCancelled else { return end(transfer, CURLE_OK) }
+    guard let multi else { return failLater(transfer, CURLE_ABORTED_BY_CALLBACK, "the client is closed") }
+    guard let easy = pool.popLast() ?? EasyHandle() else { return failLater(transfer, CURLE_OUT_OF_MEMORY, "curl_easy_init") }
+    do throws(EasyOptionError) {
+      try easy.configure(transfer, configuration)
+    } catch {
+      return failLater(transfer, error.code, error.details)
+    }
+    limitConnections()
+    let code = inside { curl_multi_add_handle(multi, easy.curl) }
+    guard code == CURLM_OK else { return failLater(transfer, CURLE_OUT_OF_MEMORY, Self.words(code)) }
+    transfer.easy = easy
+    transfer.state = .running
+  }
+
+  private func failLater(_ transfer: HTTPTransfer, _ code: CURLcode, _ details: String) {
+    stillborn.append((transfer, code, details))
+    loop.enqueue(self)
+  }
+
+  private func goOn(_ transfer: HTTPTransfer) {
+    guard transfer.state == .running, transfer.isHeld, !transfer.isPaused, let easy = transfer.easy else { return }
+    transfer.isHeld = false
+    // Calls the write callback with what was held back.
+    let code = inside { curl_easy_pause(easy.curl, CURLPAUSE_CONT) }
+    if code != CURLE_OK { end(transfer, code) }
+  }
+
+  /// Takes the transfer out of libcurl, which ends its connection unless the response was complete, and tells its delegate.
+  private func end(_ transfer: HTTPTransfer, _ code: CURLcode, _ details: String? = nil) {
+    guard transfer.state != .ended else { return }
+    transfer.state = .ended
+    transfers.swapAt(transfer.index, transfers.count - 1)
+    transfers[transfer.index].index = transfer.index
+    transfers.removeLast()
+    limitConnections()
+    var details = details ?? ""
+    if let easy = transfer.easy, let multi {
+      transfer.easy = nil
+      if details.isEmpty && !transfer.isCancelled && code != CURLE_OK { details = easy.errorDetails }
+      Self.check(inside { curl_multi_remove_handle(multi, easy.curl) }, "curl_multi_remove_handle")
+      recycle(easy)
+    }
+    transfer.tellEnd(code, details)
+  }
+
+  private func recycle(_ easy: EasyHandle) {
+    guard pool.count < Self.poolLimit else { return }
+    easy.reset()
+    pool.append(easy)
+  }
+
+  private func shutDown() {
+    guard let multi else { return }
+    // Later operations meet a closed client.
+    while let transfer = transfers.last {
+      transfer.cancel()
+      end(transfer, CURLE_OK)
+    }
+    pool.removeAll()
+    Self.check(inside { curl_multi_cleanup(multi) }, "curl_multi_cleanup")
+    self.multi = nil
+    for socket in sockets.values { socket.poll.close() }
+    sockets.removeAll()
+    timer?.close()
+    timer = nil
+  }
+
+  // MARK: libcurl
+
+  /// Nobody may call libcurl again before `body` has returned.
+  private func inside<R>(_ body: () -> R) -> R {
+    depth += 1
+    defer { depth -= 1 }
+    return body()
+  }
+
+  func act(_ descriptor: Int32, _ events: Int32) {
+    guard let multi else { return }
+    var running: Int32 = 0
+    let code = inside { curl_multi_socket_action(multi, descriptor, events, &running) }
+    if code != CURLM_OK { failAll(code) }
+    settle()
+  }
+
+  /// Carries out what callbacks asked for and reads what has ended, until there is nothing of either.
+  private func settle() {
+    guard !isSettling else { return }
+    isSettling = true
+    defer { isSettling = false }
+    repeat {
+      var index = 0
+      while index < operations.count {
+        carryOut(operations[index])
+        index += 1
+      }
+      operations.removeAll(keepingCapacity: true)
+      readFinished()
+    } while !operations.isEmpty
+  }
+
+  private func readFinished() {
+    var left: Int32 = 0
+    while let multi, let message = curl_multi_info_read(multi, &left) {
+      // The message's memory goes with the handle.
+      let (kind, easy, code) = (message.pointee.msg, message.pointee.easy_handle, message.pointee.data.result)
+      guard kind == CURLMSG_DONE else { continue }
+      var object: UnsafeMutableRawPointer?
+      guard ccurl_get_private(easy, &object) == CURLE_OK, let object else { preconditionFailure("a handle without its transfer") }
+      end(Unmanaged<HTTPTransfer>.fromOpaque(object).takeUnretainedValue(), code)
+    }
+  }
+
+  /// The multi handle itself failed (out of memory, mostly): nothing that runs can be trusted to go on.
+  private func failAll(_ code: CURLMcode) {
+    let running = transfers.filter { $0.state == .running }
+    for transfer in running { end(transfer, CURLE_ABORTED_BY_CALLBACK, Self.words(code)) }
+  }
+
+  /// libcurl's limit counts busy connections too, and is looked at when a connection becomes idle: all others may be busy then.
+  private func limitConnections() {
+    guard let multi else { return }
+    let limit = max(1, configuration.maxIdleConnections) + max(0, transfers.count - 1)
+    Self.check(ccurl_multi_set_number(multi, CURLMOPT_MAXCONNECTS, limit), "CURLMOPT_MAXCONNECTS")
+  }
+
+  /// A failure here is a mistake of this program.
+  private static func check(_ code: CURLMcode, _ call: StaticString) {
+    precondition(code == CURLM_OK, "\(call): \(words(code))")
+  }
+
+  static func words(_ code: CURLMcode) -> String { "\(String(cString: curl_multi_strerror(code))) (\(code.rawValue))" }
+}
+
+extension HTTPClient: DeferredWork {
+  package func runDeferred() {
+    let failed = stillborn
+    stillborn.removeAll()
+    for one in failed { end(one.transfer, one.code, one.details) }
+  }
 }
