@@ -73,5 +73,6 @@ struct TimeoutTests {
     client.send("BAD\r\n\r\n")
     #expect(client.response().status == 400)
     #expect(server.wait("the connection to go") { $0.connectionCount == 0 })
+    client.close()
   }
 }

@@ -15,11 +15,8 @@ struct HTTPOutput {
   var inFlight = 0
   /// True from the high-water mark to the low-water mark.
   var isBackedUp = false
-  /// Where the open chunk's size field begins in the readable bytes of `buffer`; -1 if no chunk is open.
+  /// Where the open chunk's size field begins in the readable bytes of `buffer`; -1 if no chunk is open. Nothing is taken from the front meanwhile.
   private var chunk = -1
-
-  /// Nothing is taken from the front of `buffer` while a chunk is open.
-  var isChunkOpen: Bool { chunk >= 0 }
 
   var unsentBytes: Int { inFlight + (buffer?.count ?? 0) }
 

@@ -89,10 +89,10 @@ struct HTTPChunkLine: Equatable {
   }
 
   private mutating func takeSize(_ byte: UInt8, _ digits: Int) throws(HTTPRequestError) {
-    if let digit = HTTPCharacters.hexValue(byte) {
+    if let digit = ASCII.hexadecimal(byte) {
       // Fifteen digits cannot overflow, and leading zeros come to an end.
       guard digits < 15 else { throw .malformed("a chunk size is too large") }
-      size = size << 4 | digit
+      size = size << 4 | Int(digit)
       state = .size(digits: digits + 1)
     } else {
       guard digits > 0 else { throw .malformed("a chunk size is missing") }
