@@ -75,6 +75,8 @@ extension HTTPConnection {
   /// The last response of this connection, made by the service but not for an exchange.
   func refuse(_ problem: HTTPProblem) {
     let head = exchange?.head
+    // It may be large, and the connection may linger.
+    forgetBody()
     let answer = server.service.refusal(problem, head: head)
     write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1)
     endExchange()
