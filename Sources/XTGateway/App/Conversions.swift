@@ -13,6 +13,7 @@ extension HTTPServerConfiguration {
     headerTimeoutMilliseconds = UInt64(limits.headerTimeoutMilliseconds)
     keepAliveTimeoutMilliseconds = UInt64(limits.keepAliveTimeoutMilliseconds)
     writeTimeoutMilliseconds = UInt64(limits.writeTimeoutMilliseconds)
+    bodyMinBytesPerSecond = limits.bodyMinBytesPerSecond
   }
 }
 

@@ -50,6 +50,9 @@ final class Program {
   }
 
   func run() -> Int32 {
+    server.onAcceptError = { [core] error in
+      core.log.warning("cannot accept connections for now: \(error). Raise the limit of open files (ulimit -n).")
+    }
     do throws(UVError) {
       try server.listen(host: configuration.host, port: configuration.port)
       signals = try [SIGINT, SIGTERM].map { number throws(UVError) in

@@ -93,6 +93,7 @@ package struct Configuration: Sendable {
     package var headerTimeoutMilliseconds = 10_000
     package var keepAliveTimeoutMilliseconds = 75_000
     package var writeTimeoutMilliseconds = 60_000
+    package var bodyMinBytesPerSecond = 500
     package var maxJSONDepth = 64
     package var maxMessages = 4096
     package var maxFiles = 8

@@ -143,6 +143,9 @@ package enum ConfigurationTable {
     .init(
       "limits.write_timeout_ms", \.limits.writeTimeoutMilliseconds, in: milliseconds,
       "A client that takes nothing for this long is cut off."),
+    .init(
+      "limits.body_min_bytes_per_second", \.limits.bodyMinBytesPerSecond, in: 0...1_000_000,
+      "A body that arrives more slowly than this, over a window of 10 s, is given up with 408; 0: no limit."),
     .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
     .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
     .init(
