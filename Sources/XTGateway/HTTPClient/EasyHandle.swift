@@ -51,12 +51,10 @@ final class EasyHandle {
     try set(CURLOPT_MAXAGE_CONN, configuration.maxIdleSeconds)
     try set(CURLOPT_BUFFERSIZE, configuration.bufferSize)
     if let file = configuration.caFile { try set(CURLOPT_CAINFO, file) }
-    switch configuration.version {
-    case .http1: try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
-    case .http2:
-      try set(CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_2TLS))
-      try set(CURLOPT_PIPEWAIT, 1)
-    }
+    let version = configuration.version == .http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
+    try set(CURLOPT_HTTP_VERSION, Int(version))
+    // Waits for a connection that others use rather than opening one more.
+    if configuration.multiplexes { try set(CURLOPT_PIPEWAIT, 1) }
   }
 
   private func setCallbacks(_ transfer: HTTPTransfer) throws(EasyOptionError) {

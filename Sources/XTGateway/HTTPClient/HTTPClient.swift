@@ -46,7 +46,7 @@ package final class HTTPClient {
     let object = Unmanaged.passUnretained(self).toOpaque()
     Self.check(ccurl_multi_on_socket(multi, clientSocketDidChange, object), "CURLMOPT_SOCKETFUNCTION")
     Self.check(ccurl_multi_on_timer(multi, clientTimerDidChange, object), "CURLMOPT_TIMERFUNCTION")
-    let multiplexing = configuration.version == .http2 ? Int(CURLPIPE_MULTIPLEX) : Int(CURLPIPE_NOTHING)
+    let multiplexing = configuration.multiplexes ? Int(CURLPIPE_MULTIPLEX) : Int(CURLPIPE_NOTHING)
     Self.check(ccurl_multi_set_number(multi, CURLMOPT_PIPELINING, multiplexing), "CURLMOPT_PIPELINING")
     limitConnections()
   }

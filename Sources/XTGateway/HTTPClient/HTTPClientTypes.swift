@@ -7,6 +7,9 @@ package struct HTTPClientConfiguration: Sendable {
   package var caFile: String?
   package enum Version: Sendable { case http1, http2 }
   package var version = Version.http1
+  /// Whether HTTP/2 transfers share connections. Off, because libcurl (seen with 7.88) stalls every transfer of a connection while
+  /// one of them is paused: one slow reader would hold up others.
+  package var multiplexes = false
   /// Largest number of idle connections kept.
   package var maxIdleConnections = 1024
   /// libcurl's receive buffer of every running transfer, in bytes (at least 1024). One read hands out at most so much.
