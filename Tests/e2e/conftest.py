@@ -51,8 +51,8 @@ def start_gateway(simulator, tmp_path):
     """Starts gateways of a test's own: start_gateway(stream={"keep_alive_seconds": 1})."""
     started = []
 
-    def start(upstream=simulator, ready=True, environment=None, **more):
-        config = configuration(upstream, **more)
+    def start(ready=True, environment=None, **more):
+        config = configuration(simulator, **more)
         program = programs.Gateway(tmp_path / f"gateway-{len(started)}", config, environment, secrets(config))
         started.append(program)
         program.await_health()

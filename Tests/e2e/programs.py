@@ -1,5 +1,6 @@
 """Starting and stopping the two programs under test."""
 
+import base64
 import json
 import os
 import pathlib
@@ -12,8 +13,8 @@ import time
 import httpx
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-GATEWAY = pathlib.Path(os.environ.get("E2E_GATEWAY", PROJECT / ".build/release/xtgateway"))
-SIMULATOR = pathlib.Path(os.environ.get("E2E_SIMULATOR", PROJECT / ".build/release/xstech-simulator"))
+GATEWAY = pathlib.Path(os.environ.get("E2E_GATEWAY", PROJECT / ".build/release/xtgateway")).resolve()
+SIMULATOR = pathlib.Path(os.environ.get("E2E_SIMULATOR", PROJECT / ".build/release/xstech-simulator")).resolve()
 
 # Goes into messages here and there: no text of a message may ever be logged.
 SECRET_TEXT = "whispered-7f3a91"
@@ -103,6 +104,13 @@ class Simulator(Program):
         """The token of an account that no other test has had."""
         self._accounts += 1
         return f"token-{self._accounts}"
+
+    def web_token(self):
+        """The same in the service's usual form, a JWT; the simulator knows any with its own signature."""
+        self._accounts += 1
+        parts = [{"alg": "none", "typ": "JWT"}, {"userId": 900_000 + self._accounts, "exp": int(time.time()) + 86400}]
+        encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+        return ".".join([*encoded, "c2ltdWxhdG9y"])
 
     def get(self, path):
         return httpx.get(self.url + path).raise_for_status().json()

@@ -22,12 +22,12 @@ def failing(gateway, kind, content, **more):
 
 
 def test_wrong_key(gateway):
-    for key in ["sk-wrong", gateway.key + "x", gateway.key[:-1], " "]:
+    for key in ["sk-wrong", gateway.key + "x", gateway.key[:-1], "x"]:
         with sdk(gateway, key) as client, pytest.raises(openai.AuthenticationError) as failure:
             client.chat.completions.create(**body("hello"))
         assert (failure.value.code, failure.value.type) == ("invalid_api_key", "invalid_request_error")
         assert failure.value.response.headers["www-authenticate"].startswith("Bearer")
-        assert key.strip() == "" or key not in failure.value.message
+        assert f"'{key}'" not in failure.value.message
     for headers in [{}, {"Authorization": gateway.key}, {"Authorization": "Basic abc"}, {"x-api-key": "nope"}]:
         answer = httpx.get(gateway.url + "/v1/models", headers=headers)
         assert answer.status_code == 401, headers
@@ -163,8 +163,8 @@ def test_other_content_types(gateway):
             openai_schemas.check_error(answer.json())
 
 
-def test_an_upstream_message_is_passed_on_without_secrets(start_gateway):
-    gateway = start_gateway()
+def test_an_upstream_message_is_passed_on_without_secrets(start_gateway, simulator):
+    gateway = start_gateway(cookies=[{"authorization": simulator.web_token()}])
     response = post(gateway, f"@fault envelope=500:broken%20for%20{gateway.token}!")
     assert response.status == 502
     message = response.json()["error"]["message"]
