@@ -1,97 +1,367 @@
-/// Hands out accounts: least loaded first, ties to the one idle longest, at most `capacity` completions at a time on each;
-/// beyond that requests wait, first come first served. A pure state machine: time comes in as a parameter (ms, monotonic).
+/// Hands out accounts: a conversation's own first, else the least loaded, at most `capacity` requests at a time on each; beyond that
+/// requests wait, fairly. Takes accounts out of service as their failures deserve. A pure state machine: time comes in as a
+/// parameter (ms, monotonic).
 package struct AccountPool {
   package typealias AccountIndex = Int
   /// Names a request that asks for an account.
   package typealias Ticket = Int
 
-  package struct Account {
-    package let name: String
-    package let capacity: Int
-    package let weight: Int
-    package var isEnabled: Bool
-    package fileprivate(set) var inFlight = 0
-    fileprivate var lastLeased: UInt64 = 0
+  package struct Limits: Sendable {
+    package var queue = 1024
+    package var queueTimeout: UInt64 = 30_000
+    package var affinityWait: UInt64 = 1000
+    package var cooldownMin: UInt64 = 5_000
+    package var cooldownMax: UInt64 = 600_000
+    /// After a fault of the upstream's, if others can serve meanwhile.
+    package var pause: UInt64 = 1000
+    package init() {}
+  }
 
-    package init(name: String, capacity: Int, weight: Int, isEnabled: Bool) {
-      (self.name, self.capacity, self.weight, self.isEnabled) = (name, capacity, weight, isEnabled)
+  package struct Request {
+    package var ticket: Ticket
+    /// Whose request it is: API keys take turns.
+    package var key: Int
+    /// The account that holds the conversation.
+    package var preferred: AccountIndex?
+    /// Accounts that failed it before.
+    package var excluded: [AccountIndex] = []
+
+    package init(ticket: Ticket, key: Int, preferred: AccountIndex? = nil, excluded: [AccountIndex] = []) {
+      (self.ticket, self.key, self.preferred, self.excluded) = (ticket, key, preferred, excluded)
     }
-
-    fileprivate var hasRoom: Bool { isEnabled && inFlight < capacity }
   }
 
   package enum Admission: Equatable {
     case leased(AccountIndex)
-    /// In the queue: `release` will name the ticket, unless it is withdrawn.
+    /// In the queue: a later call names the ticket among its grants, unless it is withdrawn.
     case waiting
     case refused(GatewayError)
   }
 
+  /// What a waiter gets.
+  package struct Grant: Equatable {
+    package let ticket: Ticket
+    package let admission: Admission
+  }
+
   package private(set) var accounts: [Account]
-  private let queueLimit: Int
-  private var queue: [Ticket] = []
+  package var limits: Limits
+  package private(set) var breaker: Breaker
+  private var ready = LoadHeap()
+  private var queue = FairQueue()
+  private var keyOfTicket: [Ticket: Int] = [:]
   private var lastTicket = 0
   private var leases = 0
+  private var randomState: UInt64
+  /// When an account comes back or goes by itself next.
+  private var nextChange: UInt64 = 0
+  /// The lease that decides whether the breaker closes.
+  private var probe: AccountIndex?
 
-  package init(accounts: [Account], queueLimit: Int) { (self.accounts, self.queueLimit) = (accounts, queueLimit) }
+  /// - Parameter seed: for the jitter of cool-downs.
+  package init(accounts: [Account], limits: Limits, breaker: Breaker.Limits, seed: UInt64) {
+    (self.accounts, self.limits, randomState) = (accounts, limits, seed)
+    self.breaker = Breaker(limits: breaker)
+    for index in accounts.indices { place(index, 0) }
+  }
 
   package mutating func newTicket() -> Ticket {
     lastTicket += 1
     return lastTicket
   }
 
-  /// - Parameter preferred: the account that holds the conversation; taken if it has room.
-  package mutating func lease(_ ticket: Ticket, preferred: AccountIndex? = nil) -> Admission {
-    guard accounts.contains(where: \.isEnabled) else {
-      return .refused(accounts.isEmpty ? .noCookies : .poolUnavailable(description))
-    }
-    if queue.isEmpty, let index = best(preferred) {
-      take(index)
-      return .leased(index)
-    }
-    guard queue.count < queueLimit else { return .refused(.poolBusy(description)) }
-    queue.append(ticket)
-    return .waiting
-  }
-
-  /// Gives one lease of `index` back. Returns the waiter that has the account now, if one was waiting.
-  package mutating func release(_ index: AccountIndex) -> (ticket: Ticket, account: AccountIndex)? {
-    precondition(accounts[index].inFlight > 0, "a lease was given back twice")
-    accounts[index].inFlight -= 1
-    guard let ticket = queue.first, let index = best(nil) else { return nil }
-    queue.removeFirst()
-    take(index)
-    return (ticket, index)
-  }
-
-  /// A waiter gave up.
-  package mutating func withdraw(_ ticket: Ticket) { queue.removeAll { $0 == ticket } }
-
   package var waiting: Int { queue.count }
   package var inFlight: Int { accounts.reduce(0) { $0 + $1.inFlight } }
 
-  /// What an operator sees: "2 busy, 1 disabled".
-  package var description: String {
-    let disabled = accounts.count { !$0.isEnabled }
-    let busy = accounts.count { $0.isEnabled && !$0.hasRoom }
-    return "\(busy) busy, \(disabled) disabled, \(queue.count) requests waiting"
+  // MARK: Asking
+
+  package mutating func lease(_ request: Request, now: UInt64) -> Admission {
+    refresh(now)
+    if let refusal = refusal(request, now) { return .refused(refusal) }
+    let verdict = breaker.ask(now)
+    if case .refuse(let until) = verdict { return .refused(.upstreamUnavailable(retryAfterSeconds: seconds(until, now))) }
+    if let account = choose(request, now) {
+      take(account, now)
+      if verdict == .probe { probe = account }
+      return .leased(account)
+    }
+    if verdict == .probe {
+      breaker.probeEndedSilently(now)
+      return .refused(.upstreamUnavailable(retryAfterSeconds: 1))
+    }
+    guard queue.count < limits.queue else { return .refused(.poolBusy(description(now))) }
+    let affine = request.preferred.flatMap { accounts[$0].canServe(now) && accounts.count > 1 ? $0 : nil }
+    queue.append(
+      .init(
+        ticket: request.ticket, key: request.key, onlyAccount: affine, affinityEnds: now + limits.affinityWait,
+        excluded: request.excluded),
+      first: !request.excluded.isEmpty)
+    keyOfTicket[request.ticket] = request.key
+    return .waiting
   }
 
-  private mutating func take(_ index: AccountIndex) {
+  /// Why nothing can come of a request, however long it waits; nil if something can.
+  private func refusal(_ request: Request, _ now: UInt64) -> GatewayError? {
+    if request.excluded.isEmpty && !ready.isEmpty { return nil }
+    guard accounts.contains(where: { !$0.isDraining }) else { return .noCookies }
+    let usable = accounts.indices.lazy.filter { [accounts] in
+      accounts[$0].isEnabled && !accounts[$0].isDraining && !request.excluded.contains($0)
+    }
+    if usable.contains(where: { accounts[$0].canServe(now) }) { return nil }
+    guard usable.contains(where: { _ in true }) else { return .poolUnavailable(description(now), retryAfterSeconds: nil) }
+    var firstBack = UInt64.max
+    var areAllRateLimited = true
+    for index in usable {
+      guard case .cooling(let until, let reason) = accounts[index].condition else { continue }
+      firstBack = min(firstBack, until)
+      if reason != .rateLimited { areAllRateLimited = false }
+    }
+    guard firstBack < .max else { return .credentialsExhausted(description(now)) }
+    guard firstBack > now + limits.queueTimeout else { return nil }
+    let wait = seconds(firstBack, now)
+    if areAllRateLimited { return .rateLimited(retryAfterSeconds: wait, description(now)) }
+    return .poolUnavailable(description(now), retryAfterSeconds: wait)
+  }
+
+  private func choose(_ request: Request, _ now: UInt64) -> AccountIndex? {
+    if let preferred = request.preferred, accounts[preferred].canServe(now) {
+      if accounts[preferred].inFlight < accounts[preferred].capacity { return preferred }
+      // Its own account is busy: worth a short wait.
+      if limits.affinityWait > 0, accounts.count > 1 { return nil }
+    }
+    return ready.first(excluding: request.excluded)
+  }
+
+  /// A waiter gave up.
+  package mutating func withdraw(_ ticket: Ticket) {
+    guard let key = keyOfTicket.removeValue(forKey: ticket) else { return }
+    queue.remove(ticket, key: key)
+  }
+
+  // MARK: Giving back
+
+  /// Gives one lease of `index` back. Returns who gets something through it.
+  package mutating func release(_ index: AccountIndex, _ outcome: LeaseOutcome, now: UInt64) -> [Grant] {
+    precondition(accounts[index].inFlight > 0, "a lease was given back twice")
+    accounts[index].inFlight -= 1
+    let wasProbe = probe == index
+    if wasProbe { probe = nil }
+    var grants = judge(index, outcome, wasProbe: wasProbe, now)
+    place(index, now)
+    grants += serve(now)
+    return grants
+  }
+
+  private mutating func judge(_ index: AccountIndex, _ outcome: LeaseOutcome, wasProbe: Bool, _ now: UInt64) -> [Grant] {
+    accounts[index].requests += 1
+    switch outcome {
+    case .success:
+      accounts[index].strikes = 0
+      breaker.succeeded()
+      return []
+    case .answered:
+      breaker.succeeded()
+      return []
+    case .neutral:
+      if wasProbe { breaker.probeEndedSilently(now) }
+      return []
+    case .rateLimited(let retryAfter, let words):
+      note(index, words)
+      cool(index, retryAfter ?? nextCooldown(index), .rateLimited, now)
+      if wasProbe { breaker.succeeded() }
+      return []
+    case .outOfCredits(let milliseconds, let words):
+      note(index, words)
+      accounts[index].condition = .outOfCredits(until: now + milliseconds)
+      nextChange = min(nextChange, now + milliseconds)
+      if wasProbe { breaker.succeeded() }
+      return []
+    case .tokenInvalid(let words):
+      note(index, words)
+      accounts[index].condition = .expired
+      if wasProbe { breaker.succeeded() }
+      return []
+    case .upstreamFault(let words):
+      note(index, words)
+      let usable = accounts.count { $0.isEnabled && !$0.isDraining && !$0.isDead }
+      let opened = breaker.failed(account: index, usable: usable, now)
+      if usable > 1, accounts[index].condition == .ready { cool(index, limits.pause, .upstream, now) }
+      return opened ? refuseAll(now) : []
+    }
+  }
+
+  private mutating func note(_ index: AccountIndex, _ words: String) {
+    accounts[index].failures += 1
+    accounts[index].lastError = words
+  }
+
+  private mutating func cool(_ index: AccountIndex, _ milliseconds: UInt64, _ reason: Account.Reason, _ now: UInt64) {
+    accounts[index].condition = .cooling(until: now + milliseconds, reason)
+    nextChange = min(nextChange, now + milliseconds)
+  }
+
+  /// Doubles with every rate limit in a row; up to a fifth more or less, so that accounts do not come back all at once.
+  private mutating func nextCooldown(_ index: AccountIndex) -> UInt64 {
+    let strikes = min(accounts[index].strikes, 20)
+    accounts[index].strikes += 1
+    let base = min(limits.cooldownMax, limits.cooldownMin << UInt64(strikes))
+    return min(limits.cooldownMax, base - base / 5 + random() % max(1, base / 5 * 2))
+  }
+
+  /// SplitMix64.
+  private mutating func random() -> UInt64 {
+    randomState &+= 0x9E37_79B9_7F4A_7C15
+    var z = randomState
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  // MARK: Time
+
+  /// Brings back who has cooled down, lets affinity end, and serves who waits.
+  package mutating func tick(_ now: UInt64) -> [Grant] {
+    refresh(now)
+    return serve(now)
+  }
+
+  /// When `tick` has something to do; nil: only after another call.
+  package func nextTick(after now: UInt64) -> UInt64? {
+    guard queue.count > 0 else { return nil }
+    var next = queue.nextAffinityEnd(after: now)
+    for account in accounts {
+      if case .cooling(let until, _) = account.condition { next = min(next ?? until, until) }
+    }
+    return next
+  }
+
+  private mutating func refresh(_ now: UInt64) {
+    guard now >= nextChange else { return }
+    nextChange = .max
+    for index in accounts.indices {
+      switch accounts[index].condition {
+      case .cooling(let until, _) where until <= now, .outOfCredits(let until) where until <= now:
+        accounts[index].condition = .ready
+        place(index, now)
+      case .cooling(let until, _), .outOfCredits(let until): nextChange = min(nextChange, until)
+      case .ready, .expired: break
+      }
+      checkToken(index, now)
+    }
+  }
+
+  private mutating func checkToken(_ index: AccountIndex, _ now: UInt64) {
+    guard accounts[index].condition == .ready, let end = accounts[index].tokenEndsAt else { return }
+    if end > now + Account.tokenMargin {
+      nextChange = min(nextChange, end - Account.tokenMargin)
+    } else {
+      accounts[index].condition = .expired
+      accounts[index].lastError = "its token has reached its end"
+      place(index, now)
+    }
+  }
+
+  private mutating func serve(_ now: UInt64) -> [Grant] {
+    guard queue.count > 0 else { return [] }
+    guard breaker.state == .closed else { return [] }
+    var grants: [Grant] = []
+    var passed: [AccountIndex] = []
+    while queue.count > 0, let account = ready.first(excluding: passed) {
+      guard let waiter = queue.next(for: account, now) else {
+        passed.append(account)
+        continue
+      }
+      keyOfTicket[waiter.ticket] = nil
+      take(account, now)
+      grants.append(Grant(ticket: waiter.ticket, admission: .leased(account)))
+    }
+    return grants
+  }
+
+  private mutating func refuseAll(_ now: UInt64) -> [Grant] {
+    guard case .open(let until) = breaker.state else { return [] }
+    keyOfTicket.removeAll()
+    return queue.removeAll().map {
+      Grant(ticket: $0.ticket, admission: .refused(.upstreamUnavailable(retryAfterSeconds: seconds(until, now))))
+    }
+  }
+
+  private mutating func take(_ index: AccountIndex, _ now: UInt64) {
     leases += 1
     accounts[index].inFlight += 1
-    accounts[index].lastLeased = UInt64(leases)
+    accounts[index].lastLeased = leases
+    place(index, now)
   }
 
-  private func best(_ preferred: AccountIndex?) -> AccountIndex? {
-    if let preferred, accounts[preferred].hasRoom { return preferred }
-    return accounts.indices.filter { accounts[$0].hasRoom }.min { isLessLoaded(accounts[$0], accounts[$1]) }
+  /// Puts an account in its place among the ready ones, or takes it out.
+  private mutating func place(_ index: AccountIndex, _ now: UInt64) {
+    let account = accounts[index]
+    guard account.canServe(now), account.inFlight < account.capacity else { return ready.remove(index) }
+    ready.update(index, .init(inFlight: account.inFlight, strength: account.capacity * account.weight, lastLeased: account.lastLeased))
   }
 
-  private func isLessLoaded(_ a: Account, _ b: Account) -> Bool {
-    // in flight ÷ (capacity × weight), compared without dividing
-    let left = a.inFlight * b.capacity * b.weight
-    let right = b.inFlight * a.capacity * a.weight
-    return left != right ? left < right : a.lastLeased < b.lastLeased
+  // MARK: The operator
+
+  package mutating func setEnabled(_ index: AccountIndex, _ isEnabled: Bool, now: UInt64) -> [Grant] {
+    accounts[index].isEnabled = isEnabled
+    place(index, now)
+    return serve(now)
   }
+
+  /// Forgets what speaks against an account.
+  package mutating func reset(_ index: AccountIndex, now: UInt64) -> [Grant] {
+    accounts[index].condition = .ready
+    accounts[index].strikes = 0
+    accounts[index].lastError = nil
+    place(index, now)
+    return serve(now)
+  }
+
+  /// There is another token.
+  package mutating func setToken(_ index: AccountIndex, endsAt: UInt64?, now: UInt64) -> [Grant] {
+    accounts[index].tokenEndsAt = endsAt
+    nextChange = now
+    guard accounts[index].condition == .expired else { return [] }
+    return reset(index, now: now)
+  }
+
+  /// Takes an account out of service for want of a token.
+  package mutating func expire(_ index: AccountIndex, _ words: String, now: UInt64) {
+    accounts[index].condition = .expired
+    accounts[index].lastError = words
+    place(index, now)
+  }
+
+  /// The configuration changed: what is new joins, what is gone drains, the rest keeps its counters.
+  package mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {
+    guard let index else {
+      accounts.append(account)
+      nextChange = now
+      place(accounts.count - 1, now)
+      return serve(now)
+    }
+    accounts[index].capacity = account.capacity
+    accounts[index].weight = account.weight
+    accounts[index].isEnabled = account.isEnabled
+    accounts[index].isDraining = account.isDraining
+    place(index, now)
+    return serve(now)
+  }
+
+  // MARK: Words
+
+  /// What an operator sees: "2 busy, 1 cooling down, 1 expired".
+  package func description(_ now: UInt64) -> String {
+    let present = accounts.filter { !$0.isDraining }
+    let counts: [(Int, String)] = [
+      (present.count { $0.canServe(now) && $0.inFlight < $0.capacity }, "ready"),
+      (present.count { $0.canServe(now) && $0.inFlight >= $0.capacity }, "busy"),
+      (present.count { $0.stateName == "cooling" }, "cooling down"), (present.count { $0.stateName == "expired" }, "expired"),
+      (present.count { $0.stateName == "out_of_credits" }, "out of credits"), (present.count { !$0.isEnabled }, "disabled"),
+      (queue.count, "requests waiting"),
+    ]
+    return counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+  }
+
+  private func seconds(_ until: UInt64, _ now: UInt64) -> Int { max(1, until > now ? Int((until - now + 999) / 1000) : 1) }
 }

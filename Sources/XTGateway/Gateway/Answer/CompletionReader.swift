@@ -16,12 +16,17 @@ struct EncoderSink: AnswerSink {
 package struct CompletionReader: ~Copyable {
   private var decoder: SSEDecoder
   private var filter: AnswerFilter
+  private let classifier: FailureClassifier
   /// Pieces of text so far.
   package private(set) var pieces = 0
   /// From the record of the finished message.
   package private(set) var usage: Usage?
 
-  package init(stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch()) {
+  package init(
+    stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
+    classifier: FailureClassifier = FailureClassifier()
+  ) {
+    self.classifier = classifier
     decoder = SSEDecoder(maxLineBytes: maxEventBytes)
     filter = AnswerFilter(stops: stops, digest: digest, scratch: scratch)
   }
@@ -35,7 +40,7 @@ package struct CompletionReader: ~Copyable {
   ) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(pieces: pieces, usage: usage)
+    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage)
     do throws(SSEError) {
       try decoder.feed(bytes) { data in
         action = event.read(data, &state, &filter, &sink)
@@ -55,7 +60,7 @@ package struct CompletionReader: ~Copyable {
   package mutating func finishFeeding(_ state: inout ChatExchangeState, to encoder: any AnswerEncoder) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(pieces: pieces, usage: usage)
+    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage)
     decoder.finish { data in
       action = event.read(data, &state, &filter, &sink)
       return action == .nothing
@@ -73,6 +78,7 @@ package struct CompletionReader: ~Copyable {
 
 /// Reads one event after the other.
 private struct EventReader {
+  let classifier: FailureClassifier
   var pieces: Int
   var usage: Usage?
 
@@ -91,7 +97,7 @@ private struct EventReader {
         usage = record.usage
         record.text.withUnsafeBytes { filter.tail(of: $0, to: &sink) }
         return filter.isStopped ? state.stopReached() : .nothing
-      case .failure(let code, let message): return state.failed(FailureClassifier.envelope(code: code, message: message))
+      case .failure(let code, let message): return state.failed(classifier.envelope(code: code, message: message))
       case .done: return state.doneArrived()
       case .unknown: return .nothing
       }

@@ -32,6 +32,9 @@ package struct Configuration: Sendable {
     package var key: String
     /// Shown in logs in place of the key.
     package var name: String
+    /// 0: no limit; likewise `requestsPerMinute`.
+    package var maxConcurrency = 0
+    package var requestsPerMinute = 0
   }
 
   package struct Upstream: Sendable {
@@ -74,7 +77,36 @@ package struct Configuration: Sendable {
     package var maxConcurrency = 8
     package var queueLimit = 1024
     package var queueTimeoutMilliseconds = 30_000
+    package var affinityWaitMilliseconds = 1000
+    package var maxAttempts = 3
     package var retryAmbiguous = false
+    package var cooldownMinMilliseconds = 5000
+    package var cooldownMaxMilliseconds = 600_000
+    package var breakerAccounts = 3
+    package var breakerWindowMilliseconds = 10_000
+    package var breakerProbeMilliseconds = 5000
+    package var errorPatterns: [ErrorPattern] = []
+    /// Empty: tokens that were signed in for are kept in memory only.
+    package var tokenFile = ""
+  }
+
+  /// An operator's own reading of the upstream's words.
+  package struct ErrorPattern: Sendable, Equatable {
+    /// A text, or a regular expression between slashes.
+    package var match: String
+    package var blame: String
+    package var reason: String
+
+    package var meaning: FailureClassifier.Meaning {
+      switch (blame, reason) {
+      case ("request", let reason): reason.contains("context") ? .context : reason.contains("image") ? .image : .content
+      case ("model", _): .model
+      case ("account", let reason) where reason.contains("credit"): .credits
+      case ("account", let reason) where reason.contains("token") || reason.contains("expired") || reason.contains("ban"): .token
+      case ("account", _): .rate
+      default: .upstream
+      }
+    }
   }
 
   package struct Sessions: Sendable {

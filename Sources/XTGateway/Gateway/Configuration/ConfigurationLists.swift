@@ -78,10 +78,14 @@ extension Configuration.APIKey: ConfigurationListElement {
     if let text = element.string {
       self.init(key: text, name: fallback)
     } else {
-      let members = try Members(element, known: ["key", "name"])
-      self.init(key: try members.value("key") ?? "", name: try members.value("name") ?? fallback)
+      let members = try Members(element, known: ["key", "name", "max_concurrency", "requests_per_minute"])
+      self.init(
+        key: try members.value("key") ?? "", name: try members.value("name") ?? fallback,
+        maxConcurrency: try members.integer("max_concurrency", atLeast: 0) ?? 0,
+        requestsPerMinute: try members.integer("requests_per_minute", atLeast: 0) ?? 0)
     }
     guard !key.isEmpty else { throw ValueMistake(reason: "needs a key that is not empty") }
+    guard requestsPerMinute <= 1_000_000 else { throw ValueMistake(reason: ".requests_per_minute must be at most 1000000") }
   }
 
   func write(to writer: inout JSONWriter) {
@@ -90,6 +94,35 @@ extension Configuration.APIKey: ConfigurationListElement {
     writer.string(name)
     writer.key("key")
     writer.string(masked(key))
+    writer.key("max_concurrency")
+    writer.int(maxConcurrency)
+    writer.key("requests_per_minute")
+    writer.int(requestsPerMinute)
+    writer.endObject()
+  }
+}
+
+extension Configuration.ErrorPattern: ConfigurationListElement {
+  private static let blames = ["request", "model", "account", "upstream"]
+
+  init(element: JSONValue, index: Int) throws(ValueMistake) {
+    let members = try Members(element, known: ["match", "blame", "reason"])
+    self.init(
+      match: try members.value("match") ?? "", blame: try members.value("blame") ?? "", reason: try members.value("reason") ?? "")
+    guard FailureClassifier.isValid(match) else {
+      throw ValueMistake(reason: ".match must be a text, or a regular expression between slashes")
+    }
+    guard Self.blames.contains(blame) else { throw ValueMistake(reason: ".blame must be one of \(Self.blames.joined(separator: ", "))") }
+  }
+
+  func write(to writer: inout JSONWriter) {
+    writer.beginObject()
+    writer.key("match")
+    writer.string(match)
+    writer.key("blame")
+    writer.string(blame)
+    writer.key("reason")
+    writer.string(reason)
     writer.endObject()
   }
 }

@@ -1,12 +1,44 @@
 import HTTPClient
 
-/// What the upstream's failures mean. The wording varies, so patterns look for what is specific; the order counts, since a word
-/// such as `token` alone proves nothing ("maximum context length is 8192 tokens").
-package enum FailureClassifier {
-  enum Meaning: Sendable { case content, context, image, session, model, credits, token, rate, upstream }
+/// What the upstream's failures mean: the one table from status, envelope and words to an error and its blame.
+///
+/// The wording varies, so the patterns look for what is specific, and their order counts: a word such as `token` alone proves nothing
+/// ("maximum context length is 8192 tokens"). The operator's own patterns come first.
+package final class FailureClassifier {
+  package enum Meaning: Sendable { case content, context, image, session, model, credits, token, rate, upstream }
+
+  private enum Matcher {
+    case text(String)
+    case regex(Regex<AnyRegexOutput>)
+  }
+
+  private let patterns: [(matcher: Matcher, meaning: Meaning)]
+  /// What must never be passed on, though the upstream says it.
+  private var secrets: [String]
+
+  package init(_ operators: [Configuration.ErrorPattern] = [], secrets: [String] = []) {
+    patterns =
+      operators.compactMap { pattern in Self.matcher(pattern.match).map { ($0, pattern.meaning) } }
+      + Self.builtIn.map { (.text($0.text), $0.meaning) }
+    // Short ones would hit by chance.
+    self.secrets = secrets.filter { $0.utf8.count >= 6 }
+  }
+
+  package func add(secret: String) {
+    if secret.utf8.count >= 6, !secrets.contains(secret) { secrets.append(secret) }
+  }
+
+  /// `/…/` is a regular expression, anything else a text, both without regard to case; nil if the expression is none.
+  private static func matcher(_ match: String) -> Matcher? {
+    guard match.count > 2, match.hasPrefix("/"), match.hasSuffix("/") else { return .text(match.lowercased()) }
+    return (try? Regex(String(match.dropFirst().dropLast())).ignoresCase()).map(Matcher.regex)
+  }
+
+  /// Whether `match` can be used as a pattern.
+  package static func isValid(_ match: String) -> Bool { !match.isEmpty && matcher(match) != nil }
 
   /// First match wins. Lower case; Chinese and English.
-  private static let patterns: [(text: String, meaning: Meaning)] = [
+  private static let builtIn: [(text: String, meaning: Meaning)] = [
     ("不允许的文本", .content), ("内容违规", .content), ("违规", .content), ("敏感", .content), ("content policy", .content),
     ("content_filter", .content), ("上下文超出", .context), ("上下文长度", .context), ("context length", .context),
     ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("文件过大", .image),
@@ -16,60 +48,81 @@ package enum FailureClassifier {
     ("模型不存在", .model), ("模型暂不可用", .model), ("模型不可用", .model), ("model not found", .model),
     ("model_not_found", .model), ("no available channel", .model), ("积分不足", .credits), ("余额不足", .credits),
     ("套餐已过期", .credits), ("套餐过期", .credits), ("insufficient", .credits), ("频繁", .rate), ("操作太快", .rate),
-    ("too many requests", .rate), ("rate limit", .rate), ("登录", .token), ("token 无效", .token), ("token无效", .token),
-    ("token 已", .token), ("token已", .token), ("token expired", .token), ("token is expired", .token), ("invalid token", .token),
-    ("认证失败", .token), ("认证", .token), ("鉴权", .token), ("unauthorized", .token), ("系统繁忙", .upstream), ("上游异常", .upstream),
+    ("too many requests", .rate), ("rate limit", .rate), ("封禁", .token), ("封号", .token), ("禁用", .token), ("banned", .token),
+    ("登录", .token), ("token 无效", .token), ("token无效", .token), ("token 已", .token), ("token已", .token),
+    ("token expired", .token), ("token is expired", .token), ("invalid token", .token), ("认证", .token), ("鉴权", .token),
+    ("unauthorized", .token), ("系统繁忙", .upstream), ("上游异常", .upstream),
   ]
 
-  static func meaning(of message: String) -> Meaning? {
+  package func meaning(of message: String) -> Meaning? {
     let text = message.lowercased()
-    return patterns.first { text.contains($0.text) }?.meaning
+    return patterns.first { pattern in
+      switch pattern.matcher {
+      case .text(let part): text.contains(part)
+      case .regex(let regex): message.contains(regex)
+      }
+    }?.meaning
   }
 
   /// A failure in the upstream's envelope, or an event's.
-  package static func envelope(code: Int, message: String) -> GatewayError {
-    let words = message.isEmpty ? "code \(code)" : message
-    switch meaning(of: message) {
-    case .content: return .contentRejected(words)
-    case .context: return .contextLengthExceeded(words)
-    case .image: return .imageRejected(words)
-    case .session: return .sessionLost(words)
-    case .model: return .modelUnavailable(words)
-    case .credits, .token: return .credentialsExhausted(words)
-    case .rate: return .rateLimited(retryAfterSeconds: nil, words)
-    case .upstream: return .upstreamFailed(words)
-    case nil:
+  package func envelope(code: Int, message: String) -> GatewayError {
+    let words = message.isEmpty ? "code \(code)" : redacted(message)
+    guard let meaning = meaning(of: message) else {
       switch code {
-      case 401, 403: return .credentialsExhausted(words)
+      case 401, 403: return .tokenRejected(words)
       case 429: return .rateLimited(retryAfterSeconds: nil, words)
       default: return .upstreamFailed(words)
       }
     }
+    return error(meaning, words, retryAfterSeconds: nil)
   }
 
   /// An HTTP status other than 200, with the envelope's words if the body was one.
-  package static func status(_ head: HTTPClientResponseHead, envelope: (code: Int, message: String)?) -> GatewayError {
-    let words = envelope.flatMap { $0.message.isEmpty ? nil : $0.message } ?? "HTTP status \(head.status)"
+  package func status(_ head: HTTPClientResponseHead, envelope: (code: Int, message: String)?) -> GatewayError {
+    let message = envelope?.message ?? ""
+    let words = message.isEmpty ? "HTTP status \(head.status)" : redacted(message)
     switch head.status {
-    case 401, 403: return .credentialsExhausted(words)
-    case 429: return .rateLimited(retryAfterSeconds: head.retryAfterSeconds, words)
     case 300..<400: return .badResponse("it redirects (HTTP status \(head.status))")
-    case 404 where envelope.map({ meaning(of: $0.message) == .session }) ?? false: return .sessionLost(words)
+    case 429: return .rateLimited(retryAfterSeconds: head.retryAfterSeconds, words)
     case 504, 524: return .timeout(.firstByte)
-    case 500...: return .upstreamFailed(words)
-    default:
-      if let envelope, meaning(of: envelope.message) != nil { return Self.envelope(code: envelope.code, message: envelope.message) }
-      return .upstreamFailed(words)
+    default: break
+    }
+    if let meaning = meaning(of: message) { return error(meaning, words, retryAfterSeconds: head.retryAfterSeconds) }
+    switch head.status {
+    case 401, 403: return .tokenRejected(words)
+    default: return .upstreamFailed(words)
     }
   }
 
-  /// A transfer that failed below HTTP, before any output.
+  private func error(_ meaning: Meaning, _ words: String, retryAfterSeconds: Int?) -> GatewayError {
+    switch meaning {
+    case .content: .contentRejected(words)
+    case .context: .contextLengthExceeded(words)
+    case .image: .imageRejected(words)
+    case .session: .sessionLost(words)
+    case .model: .modelUnavailable(words)
+    case .credits: .outOfCredits(words)
+    case .token: .tokenRejected(words)
+    case .rate: .rateLimited(retryAfterSeconds: retryAfterSeconds, words)
+    case .upstream: .upstreamFailed(words)
+    }
+  }
+
+  /// A transfer that failed below HTTP.
   package static func transport(_ error: HTTPClientError) -> GatewayError {
     switch error.kind {
     case .notConnected, .connectTimeout: .unreachable(error.message)
-    case .noResponse: .unreachable("the connection died without an answer (\(error.message))")
-    case .brokenResponse: .upstreamFailed("the answer broke off (\(error.message))")
+    case .noResponse: .connectionLost(error.message)
+    case .brokenResponse: .connectionLost("the answer broke off (\(error.message))")
     case .invalidResponse: .badResponse(error.message)
     }
+  }
+
+  private func redacted(_ message: String) -> String {
+    var text = message
+    for secret in secrets {
+      while let range = text.firstRange(of: secret) { text.replaceSubrange(range, with: "…") }
+    }
+    return text
   }
 }

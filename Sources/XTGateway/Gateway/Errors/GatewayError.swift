@@ -22,8 +22,13 @@ package enum GatewayError: Error, Equatable, Sendable {
   // The upstream and its accounts
   case modelUnavailable(String)
   case rateLimited(retryAfterSeconds: Int?, String)
+  case tokenRejected(String)
+  case outOfCredits(String)
+  /// No account has a token that is accepted and credits left.
   case credentialsExhausted(String)
   case unreachable(String)
+  /// The connection died after the request was sent and before anything of an answer came.
+  case connectionLost(String)
   case badResponse(String)
   case emptyAnswer
   case upstreamFailed(String)
@@ -33,7 +38,11 @@ package enum GatewayError: Error, Equatable, Sendable {
   // This gateway
   case noCookies
   case poolBusy(String)
-  case poolUnavailable(String)
+  case poolUnavailable(String, retryAfterSeconds: Int?)
+  /// The breaker is open.
+  case upstreamUnavailable(retryAfterSeconds: Int)
+  /// The client's API key has used up what it may.
+  case keyLimited(KeyLimiter.Refusal)
   case modelsNotLoaded(String)
   case shuttingDown
 
@@ -54,8 +63,10 @@ extension GatewayError {
     case .methodNotAllowed: 405
     case .unsupportedMediaType: 415
     case .http(let problem): problem.status
-    case .rateLimited: 429
-    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost: 502
+    case .rateLimited, .keyLimited: 429
+    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer,
+      .upstreamFailed, .sessionLost, .upstreamUnavailable:
+      502
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 503
     case .timeout: 504
     }
@@ -68,8 +79,10 @@ extension GatewayError {
       "invalid_request_error"
     case .http(.tooManyConnections): "service_unavailable"
     case .http: "invalid_request_error"
-    case .rateLimited: "rate_limit_error"
-    case .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout: "upstream_error"
+    case .rateLimited, .keyLimited: "rate_limit_error"
+    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer,
+      .upstreamFailed, .sessionLost, .timeout, .upstreamUnavailable:
+      "upstream_error"
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: "service_unavailable"
     }
   }
@@ -88,11 +101,13 @@ extension GatewayError {
     case .imageRejected: "invalid_image"
     case .modelUnavailable: "model_unavailable"
     case .rateLimited: "upstream_rate_limited"
-    case .credentialsExhausted: "upstream_credentials_exhausted"
+    case .tokenRejected, .outOfCredits, .credentialsExhausted: "upstream_credentials_exhausted"
     case .unreachable: "upstream_unreachable"
     case .badResponse: "upstream_bad_response"
     case .emptyAnswer: "upstream_empty"
-    case .upstreamFailed, .sessionLost: "upstream_failed"
+    case .upstreamFailed, .connectionLost, .sessionLost: "upstream_failed"
+    case .upstreamUnavailable: "upstream_unavailable"
+    case .keyLimited: "rate_limit_exceeded"
     case .timeout: "upstream_timeout"
     case .noCookies: "no_cookies"
     case .poolBusy: "pool_busy"
@@ -107,10 +122,9 @@ extension GatewayError {
     case .invalidRequest(let error): error.param
     case .modelNotFound, .modelUnavailable: "model"
     case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
-    case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .credentialsExhausted,
-      .unreachable,
-      .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded,
-      .shuttingDown:
+    case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .keyLimited, .tokenRejected,
+      .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost,
+      .timeout, .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable, .modelsNotLoaded, .shuttingDown:
       nil
     }
   }
@@ -130,9 +144,12 @@ extension GatewayError {
     case .imageRejected(let words): "The upstream rejected an image: \(words)"
     case .modelUnavailable(let words): "The model is not available at the moment: \(words)"
     case .rateLimited(_, let words): "The upstream limits the rate of requests: \(words)"
-    case .credentialsExhausted(let words):
-      "The upstream does not accept the gateway's account; its operator has to renew it. It says: \(words)"
+    case .tokenRejected(let words):
+      "The upstream does not accept the gateway's account; its operator has to renew the token. It says: \(words)"
+    case .outOfCredits(let words): "The gateway's account has no credits left at the upstream. It says: \(words)"
+    case .credentialsExhausted(let state): "No XSTech account has a valid token and credits left; the operator has to renew them: \(state)."
     case .unreachable(let reason): "The upstream cannot be reached: \(reason)"
+    case .connectionLost(let reason): "The upstream's connection died without an answer: \(reason)"
     case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"
     case .emptyAnswer: "The upstream ended its answer without a word."
     case .upstreamFailed(let words): "The upstream failed: \(words)"
@@ -140,7 +157,9 @@ extension GatewayError {
     case .timeout(let waiting): "The upstream took too long: gave up waiting for \(waiting.rawValue)."
     case .noCookies: "No XSTech account is configured: add one under \"cookies\" in the configuration (or XTGATEWAY_COOKIES)."
     case .poolBusy(let state): "All XSTech accounts are busy: \(state)."
-    case .poolUnavailable(let state): "No XSTech account can serve now: \(state)."
+    case .poolUnavailable(let state, _): "No XSTech account can serve now: \(state)."
+    case .upstreamUnavailable: "The upstream is failing for several accounts; requests are held back until it recovers."
+    case .keyLimited(let refusal): refusal.message
     case .modelsNotLoaded(let reason): "The list of models is not loaded yet: \(reason)"
     case .shuttingDown: "The gateway is shutting down."
     }
@@ -150,57 +169,31 @@ extension GatewayError {
   package var retryAfterSeconds: Int? {
     switch self {
     case .rateLimited(let seconds, _): max(1, seconds ?? 5)
+    case .keyLimited(let refusal): refusal.retryAfterSeconds
+    case .poolUnavailable(_, let seconds): max(1, seconds ?? 5)
+    case .upstreamUnavailable(let seconds): max(1, seconds)
     case .noCookies: 60
-    case .modelUnavailable, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 5
+    case .modelUnavailable, .modelsNotLoaded, .shuttingDown: 5
     case .poolBusy, .http(.tooManyConnections): 1
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http,
-      .contentRejected,
-      .contextLengthExceeded, .imageRejected, .credentialsExhausted, .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost,
-      .timeout:
+      .contentRejected, .contextLengthExceeded, .imageRejected, .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable,
+      .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout:
       nil
     }
   }
 
   package var blame: Blame {
     switch self {
-    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http: .client
+    case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .keyLimited:
+      .client
     case .contentRejected, .contextLengthExceeded, .imageRejected: .request
     case .modelUnavailable: .model
-    case .rateLimited, .credentialsExhausted: .account
-    case .unreachable, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout: .upstream
+    case .rateLimited, .tokenRejected, .outOfCredits, .credentialsExhausted: .account
+    case .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout, .upstreamUnavailable:
+      .upstream
     case .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: .gateway
     }
   }
 
   package var body: ErrorBody { ErrorBody(message: message, type: type, param: param, code: code) }
-}
-
-extension HTTPProblem {
-  var errorCode: String {
-    switch self {
-    case .malformed: "bad_request"
-    case .headerTooLarge: "request_header_fields_too_large"
-    case .targetTooLong: "uri_too_long"
-    case .bodyTooLarge: "payload_too_large"
-    case .requestTimeout: "request_timeout"
-    case .unsupportedTransferCoding: "not_implemented"
-    case .unsupportedVersion: "http_version_not_supported"
-    case .expectationFailed: "expectation_failed"
-    case .tooManyConnections: "too_many_connections"
-    }
-  }
-
-  var message: String {
-    switch self {
-    case .malformed(let reason): "Malformed HTTP request: \(reason)."
-    case .headerTooLarge: "The request's header fields are too large or too many."
-    case .targetTooLong: "The request's URL is too long."
-    case .bodyTooLarge(let limit): "The request's body is larger than the limit of \(limit) bytes (limits.max_body_bytes)."
-    case .requestTimeout: "The request did not arrive in time."
-    case .unsupportedTransferCoding: "The only transfer coding understood is 'chunked'."
-    case .unsupportedVersion: "The only HTTP versions understood are 1.0 and 1.1."
-    case .expectationFailed: "The only expectation understood is '100-continue'."
-    case .tooManyConnections: "Too many connections to this gateway (limits.max_connections)."
-    }
-  }
 }

@@ -7,15 +7,20 @@ extension ChatExchange: HTTPTransferDelegate {
   func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) {
     guard state.stage != .ended else { return }
     clock.heard(core.loop.now)
-    do throws(GatewayError) { response = try CompletionResponse(head) } catch { fail(error) }
+    do throws(GatewayError) {
+      let response = try CompletionResponse(head, classifier: core.upstream.classifier)
+      self.response = response
+      if response.kind == .eventStream { state.streamBegan() }
+    } catch {
+      fail(error)
+    }
   }
 
   func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {
-    guard state.stage != .ended, let response else { return }
+    guard transfer === self.transfer, state.stage != .ended, let response else { return }
     clock.heard(core.loop.now)
     switch response.kind {
-    case .document:
-      if !response.collect(bytes) { fail(response.failure) }
+    case .document: if !response.collect(bytes) { fail(response.failure) }
     case .eventStream:
       guard let encoder else { return }
       let (stage, pieces) = (state.stage, reader.pieces)
@@ -47,7 +52,7 @@ extension ChatExchange: HTTPTransferDelegate {
   }
 
   private func follow(_ action: ChatExchangeState.Action, from stage: ChatExchangeState.Stage) {
-    if stage == .asking, state.stage != .asking, action != .replaceSession { forgetQuestion() }
+    if stage == .asking, state.stage == .answering || state.stage == .recorded || state.stage == .ended { forgetQuestion() }
     perform(action)
   }
 

@@ -12,19 +12,24 @@ final class ChatExchange {
   let core: GatewayCore
   let http: HTTPServerExchange
   var record: AccessRecord
-  private let identity: ConversationKey
+  private let client: ClientIdentity
 
-  var state = ChatExchangeState()
+  var state: ChatExchangeState
   var clock: ExchangeClock
   private var timer: LoopTimer?
   private var query = ChatQuery(model: "", system: "", turns: [])
-  private var model = ""
+  /// The upstream's values of the model, the one in use first.
+  private var models: ArraySlice<String> = []
   private var ticket: AccountPool.Ticket?
-  private var account: AccountPool.AccountIndex?
+  private var lease: Lease?
+  /// Accounts that failed this request.
+  private var failedAccounts: [AccountPool.AccountIndex] = []
+  private var hasPunished = false
   private var hold: SessionHold?
-  /// Digest of what the held session knows before it is asked; once its answer comes, of that and the new turns.
+  /// Digest of the turns up to the last answer, and, once the answer comes, of those and the new turns.
   private var conversation: ConversationKey
   var reader: CompletionReader
+  private var stops: [String] = []
   var encoder: (any AnswerEncoder)?
   var response: CompletionResponse?
   var transfer: HTTPTransfer?
@@ -32,9 +37,10 @@ final class ChatExchange {
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000
 
-  init(core: GatewayCore, http: HTTPServerExchange, record: AccessRecord, identity: ConversationKey) {
-    (self.core, self.http, self.record, self.identity) = (core, http, record, identity)
-    conversation = identity
+  init(core: GatewayCore, http: HTTPServerExchange, record: AccessRecord, client: ClientIdentity) {
+    (self.core, self.http, self.record, self.client) = (core, http, record, client)
+    conversation = client.digest
+    state = ChatExchangeState(policy: core.policy)
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: false)
     reader = Self.reader(core, stops: [])
     core.began(self)
@@ -42,24 +48,24 @@ final class ChatExchange {
 
   private static func reader(_ core: GatewayCore, stops: [String]) -> CompletionReader {
     CompletionReader(
-      stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes, scratch: core.scratch)
+      stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes, scratch: core.scratch,
+      classifier: core.upstream.classifier)
   }
 
   // MARK: The request
 
   /// The body is read: decodes it and sets off.
   func begin(_ body: ByteBuffer) {
-    var limits = RequestLimits()
-    limits.maxJSONDepth = core.configuration.limits.maxJSONDepth
-    limits.maxMessages = core.configuration.limits.maxMessages
-    limits.maxImageBytes = core.configuration.limits.maxImageBytes
     let request: ChatRequest
-    do throws(RequestError) { request = try ChatRequest.decode(body, limits: limits) } catch { return fail(.invalidRequest(error)) }
+    do throws(RequestError) { request = try ChatRequest.decode(body, limits: RequestLimits(core.configuration)) } catch {
+      return perform(state.failed(.invalidRequest(error)))
+    }
     query = OpenAIDialect.query(request)
     record.model = request.model
     record.isStream = request.stream
     if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
-    encoder = OpenAIDialect.encoder(for: request, http: http, id: core.identifiers.next(), requestID: record.requestID)
+    stops = query.stops
+    encoder = OpenAIDialect.encoder(for: request, http: http, id: core.identifiers.next(), head: core.answerHead(record.requestID, client))
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: request.stream)
     timer = LoopTimer(loop: core.loop) { [unowned self] in timerFired() }
     rearm()
@@ -75,8 +81,9 @@ final class ChatExchange {
         return fail(.modelNotFound(name: query.model, hint: catalog.hint(for: query.model)))
       }
       if let error = FileRules.check(query, catalog: catalog, entry: entry) { return fail(.invalidRequest(error)) }
-      model = entry.values[0]
-      perform(state.modelFound())
+      models = entry.values.filter { core.modelHealth.coolsUntil($0, core.loop.now) == nil }[...]
+      guard !models.isEmpty else { return fail(.modelUnavailable("it had no channel a moment ago")) }
+      perform(state.modelFound(alternatives: models.count - 1))
     }
   }
 
@@ -87,14 +94,15 @@ final class ChatExchange {
     case .askForAccount: askForAccount()
     case .createSession: createSession()
     case .replaceSession: replaceSession()
+    case .tryElsewhere(let error): tryElsewhere(error)
+    case .tryNextModel(let error): tryNextModel(error)
     case .updateSession: updateSession()
     case .send: send()
     case .finish(let keepsSession): finish(keepsSession: keepsSession)
     case .fail(let error): tell(error)
     case .abandon:
-      record.error = nil
       record.isAbandoned = true
-      cleanUp(keepsSession: false)
+      cleanUp(.neutral, keepsSession: false)
     case .sendKeepAlive:
       encoder?.keepAlive()
       if encoder?.isCommitted == true { record.status = 200 }
@@ -103,29 +111,27 @@ final class ChatExchange {
   }
 
   func fail(_ error: GatewayError) { perform(state.failed(error)) }
+  func cutOff() { perform(state.cutOff()) }
 
   private func askForAccount() {
-    if query.historyCount > 0 {
-      conversation = core.digest.extend(identity, by: query.history)
-      if !query.newTurns.isEmpty { hold = core.sessions.take(conversation).map(SessionHold.init(taken:)) }
+    conversation = query.historyCount > 0 ? core.digest.extend(client.digest, by: query.history) : client.digest
+    if query.historyCount > 0, !query.newTurns.isEmpty, hold == nil, failedAccounts.isEmpty {
+      hold = core.sessions.take(conversation).map(SessionHold.init(taken:))
     }
-    let ticket = core.newTicket()
-    switch core.lease(for: self, ticket: ticket, preferred: hold?.session.account) {
-    case .leased(let account): leased(account)
-    case .waiting:
+    switch core.desk.ask(self, key: client.index, preferred: hold?.session.account, excluded: failedAccounts) {
+    case .granted(let lease): leaseGranted(lease)
+    case .refused(let error): perform(state.refused(error))
+    case .waiting(let ticket):
       self.ticket = ticket
       clock.queued(core.loop.now)
       rearm()
-    case .refused(let error): fail(error)
     }
   }
 
-  /// The pool gave an account: at once, or to a waiter.
-  func leased(_ account: AccountPool.AccountIndex) {
-    ticket = nil
-    self.account = account
-    record.account = core.pool.accounts[account].name
-    clock.leased()
+  private var model: String { models.first ?? "" }
+
+  /// There is an account: finds a session on it.
+  private func prepare(on account: AccountPool.AccountIndex) {
     if let hold, hold.session.account != account || !hold.session.remembersEverything {
       // Another account, or one round too many: the conversation is written out in a new session.
       putAway(hold, isWorn: !hold.session.remembersEverything)
@@ -139,15 +145,16 @@ final class ChatExchange {
   }
 
   private func createSession() {
-    guard let account else { return }
-    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
-      [self] outcome in
+    guard let account = lease?.account else { return }
+    let attempt = state.attempts
+    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [self] outcome in
+      let isCurrent = state.stage == .creating && state.attempts == attempt
       switch outcome {
-      case .failure(let error): fail(error)
+      case .failure(let error): if isCurrent { fail(error) }
       case .success(let data):
-        guard let made = data.flatMap(Session.init) else { return fail(.badResponse("a new session has no id")) }
+        guard let made = data.flatMap(Session.init) else { return isCurrent ? fail(.badResponse("a new session has no id")) : () }
         // Even when nobody waits for it any more, it has to be deleted.
-        guard state.stage == .creating else { return core.sessions.discard(id: made.id, account: account) }
+        guard isCurrent else { return core.sessions.discard(id: made.id, account: account) }
         let hold = SessionHold(made: LiveSession(account: account, session: made))
         self.hold = hold
         perform(state.sessionCreated(needs: hold.need(for: query, model: model)))
@@ -157,21 +164,22 @@ final class ChatExchange {
 
   private func replaceSession() {
     core.log.info("the upstream lost a session; the conversation is replayed in a new one")
-    transfer?.cancel()
-    (transfer, response, hold) = (nil, nil, nil)
+    endTransfer()
+    hold = nil
     createSession()
   }
 
   private func updateSession() {
     guard let session = hold?.session else { return }
     hold?.isTouched = true
+    let attempt = state.attempts
     let settings = session.settings(for: query, model: model)
     let body = session.session.updateBody(settings, name: core.sessions.name)
     core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [self] outcome in
+      guard state.stage == .updating, state.attempts == attempt else { return }
       switch outcome {
       case .failure(let error): fail(error)
       case .success:
-        guard state.stage == .updating else { return }
         hold?.session.wasUpdated(to: settings)
         perform(state.sessionUpdated())
       }
@@ -194,6 +202,55 @@ final class ChatExchange {
     query.turns = []
   }
 
+  // MARK: Going on after a failure
+
+  private func tryElsewhere(_ error: GatewayError) {
+    guard let lease else { return }
+    noteAttempt(error, then: "trying another account")
+    failedAccounts.append(lease.account)
+    self.lease = nil
+    leaveSession()
+    core.desk.giveBack(lease, outcome(error))
+    core.statistics.failovers += 1
+    askForAccount()
+  }
+
+  private func tryNextModel(_ error: GatewayError) {
+    guard let lease else { return }
+    noteAttempt(error, then: "trying the next model")
+    core.modelHealth.failed(model, core.loop.now)
+    models = models.dropFirst()
+    leaveSession()
+    prepare(on: lease.account)
+  }
+
+  private func noteAttempt(_ error: GatewayError, then: String) {
+    let account = lease.map { core.desk.pool.accounts[$0.account].name } ?? ""
+    core.log.notice("attempt \(state.attempts) of \(record.requestID) on \(account) failed (\(error.code)): \(error.message); \(then)")
+  }
+
+  /// What was said to the session is uncertain: it is of no use any more.
+  private func leaveSession() {
+    endTransfer()
+    if let hold { putAway(hold, isWorn: false) }
+    hold = nil
+    reader = Self.reader(core, stops: stops)
+    clock.left()
+  }
+
+  private func endTransfer() {
+    transfer?.cancel()
+    (transfer, response) = (nil, nil)
+  }
+
+  /// At most one account is punished for one request.
+  private func outcome(_ error: GatewayError) -> LeaseOutcome {
+    let outcome = error.outcome(untilCredits: Timestamp.millisecondsUntilNextDay)
+    guard error.blame == .account else { return outcome }
+    defer { hasPunished = true }
+    return hasPunished ? .neutral : outcome
+  }
+
   // MARK: Ends
 
   private func finish(keepsSession: Bool) {
@@ -201,27 +258,27 @@ final class ChatExchange {
     reader.flush(to: encoder)
     record.status = 200
     record.usage = reader.usage
+    core.modelHealth.succeeded(model)
     encoder.finish(reader.usage)
-    cleanUp(keepsSession: keepsSession)
+    cleanUp(.success, keepsSession: keepsSession)
   }
 
   private func tell(_ error: GatewayError) {
     record.error = error
+    if case .modelUnavailable = error, lease != nil { core.modelHealth.failed(model, core.loop.now) }
     if let encoder, encoder.isCommitted {
       encoder.fail(error)
     } else {
       record.status = error.status
-      Response.send(error, to: http, requestID: record.requestID)
+      Response.send(error, to: http, head: core.answerHead(record.requestID, client))
     }
-    cleanUp(keepsSession: false)
+    cleanUp(outcome(error), keepsSession: false)
   }
 
-  func cutOff() { fail(.shuttingDown) }
-
-  private func cleanUp(keepsSession: Bool) {
+  private func cleanUp(_ outcome: LeaseOutcome, keepsSession: Bool) {
     http.delegate = nil
     query.turns = []
-    if let ticket { core.withdraw(ticket) }
+    if let ticket { core.desk.withdraw(ticket) }
     ticket = nil
     if var hold {
       self.hold = nil
@@ -239,11 +296,12 @@ final class ChatExchange {
       releaseTransfer()
     }
     record.pieces = reader.pieces
+    record.attempts = state.attempts
     core.accessLog.write(record, now: core.loop.now)
-    core.ended(self)
-    if let account {
-      self.account = nil
-      core.release(account)
+    core.ended(self, client)
+    if let lease {
+      self.lease = nil
+      core.desk.giveBack(lease, outcome)
     }
   }
 
@@ -259,8 +317,7 @@ final class ChatExchange {
   }
 
   func releaseTransfer() {
-    transfer?.cancel()
-    transfer = nil
+    endTransfer()
     timer?.close()
     timer = nil
   }
@@ -269,7 +326,7 @@ final class ChatExchange {
 
   private func timerFired() {
     guard state.stage != .ended else { return releaseTransfer() }
-    if let due = clock.due(core.loop.now) { perform(state.due(due, queueState: core.pool.description)) }
+    if let due = clock.due(core.loop.now) { perform(state.due(due, poolState: core.desk.queueTimeout())) }
     rearm()
   }
 
@@ -278,5 +335,21 @@ final class ChatExchange {
     guard let timer, state.stage != .ended else { return }
     let (now, next) = (core.loop.now, clock.next)
     timer.start(after: next > now ? next - now : 1)
+  }
+}
+
+extension ChatExchange: LeaseReceiver {
+  func leaseGranted(_ lease: Lease) {
+    ticket = nil
+    self.lease = lease
+    record.account = core.desk.pool.accounts[lease.account].name
+    clock.leased()
+    prepare(on: lease.account)
+  }
+
+  func leaseRefused(_ error: GatewayError) {
+    ticket = nil
+    clock.leased()
+    perform(state.refused(error))
   }
 }

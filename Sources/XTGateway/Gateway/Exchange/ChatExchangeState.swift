@@ -1,17 +1,18 @@
 import HTTPClient
 
-/// The course of one chat exchange: what comes next, and how it ends. Pure: the driver carries out what it says and nothing else.
+/// The course of one chat exchange: what comes next, where it goes on after a failure, and how it ends. Pure: the driver carries out
+/// what it says and nothing else.
 package struct ChatExchangeState: ~Copyable {
-  package enum Stage: Equatable {
+  package enum Stage: Equatable, CaseIterable {
     /// Waiting for the list of models. → `admission`, `ended`
     case models
     /// Waiting for an account. → `creating`, `updating`, `asking`, `ended`
     case admission
-    /// A session is being made. → `updating`, `asking`, `ended`
+    /// A session is being made. → `updating`, `asking`, `admission`, `ended`
     case creating
-    /// The session is being set. → `asking`, `creating`, `ended`
+    /// The session is being set. → `asking`, `creating`, `admission`, `ended`
     case updating
-    /// The message is sent, nothing of an answer has come. → `answering`, `recorded`, `creating`, `ended`
+    /// The message is sent, nothing of an answer has come. → `answering`, `recorded`, `creating`, `admission`, `ended`
     case asking
     /// Text has come. → `recorded`, `ended`
     case answering
@@ -30,6 +31,10 @@ package struct ChatExchangeState: ~Copyable {
     case createSession
     /// Forget the session at hand and make a new one.
     case replaceSession
+    /// Give this account up for the error's reason, and ask for another.
+    case tryElsewhere(GatewayError)
+    /// The same with the next model, on the same account.
+    case tryNextModel(GatewayError)
     case updateSession
     case send
     /// End the answer properly. `keepsSession`: the session knows exactly what the client knows.
@@ -42,21 +47,45 @@ package struct ChatExchangeState: ~Copyable {
     case nothing
   }
 
+  package struct Policy: Equatable, Sendable {
+    /// Accounts tried for one request.
+    package var maxAttempts = 3
+    /// Whether to send again when the upstream may have worked on the message already.
+    package var retriesAmbiguous = false
+    package init() {}
+  }
+
   package private(set) var stage = Stage.models
+  /// Accounts tried so far.
+  package private(set) var attempts = 0
+  private let policy: Policy
   private var hasReplacedSession = false
+  private var isStreaming = false
+  /// Of the model that was asked for, those not tried yet.
+  private var modelsLeft = 0
+  /// Why the last attempt failed: what the client hears if there is nowhere else to go.
+  private var lastFailure: GatewayError?
 
-  package init() {}
+  package init(policy: Policy = Policy()) { self.policy = policy }
 
-  package mutating func modelFound() -> Action {
+  // MARK: Before the answer
+
+  /// - Parameter alternatives: how many more models may be tried.
+  package mutating func modelFound(alternatives: Int = 0) -> Action {
     guard stage == .models else { return .nothing }
+    modelsLeft = alternatives
     stage = .admission
     return .askForAccount
   }
 
   package mutating func leased(needs need: SessionNeed) -> Action {
     guard stage == .admission else { return .nothing }
+    attempts += 1
     return prepare(need)
   }
+
+  /// No account is to be had.
+  package mutating func refused(_ error: GatewayError) -> Action { end(.fail(lastFailure ?? error)) }
 
   /// - Parameter need: `update` or `none`.
   package mutating func sessionCreated(needs need: SessionNeed) -> Action {
@@ -79,9 +108,15 @@ package struct ChatExchangeState: ~Copyable {
       return .updateSession
     case .none:
       stage = .asking
+      isStreaming = false
       return .send
     }
   }
+
+  // MARK: The answer
+
+  /// The head of an event stream came.
+  package mutating func streamBegan() { isStreaming = true }
 
   /// Whether a piece of text is of use now. Called for every piece.
   package mutating func pieceArrived() -> Bool {
@@ -107,8 +142,7 @@ package struct ChatExchangeState: ~Copyable {
   /// A stop sequence was met: the answer ends here, although the upstream would go on.
   package mutating func stopReached() -> Action {
     guard stage == .answering || stage == .recorded else { return .nothing }
-    stage = .ended
-    return .finish(keepsSession: false)
+    return end(.finish(keepsSession: false))
   }
 
   /// The transfer is over.
@@ -118,27 +152,56 @@ package struct ChatExchangeState: ~Copyable {
     switch stage {
     case .recorded: return end(.finish(keepsSession: true))
     case .answering: return end(error.map { .fail(FailureClassifier.transport($0)) } ?? .finish(keepsSession: true))
-    case .asking: return end(.fail(error.map(FailureClassifier.transport) ?? .emptyAnswer))
+    case .asking: return failed(error.map(FailureClassifier.transport) ?? .emptyAnswer)
     case .models, .admission, .creating, .updating, .ended: return .nothing
     }
   }
 
-  /// A failure, found before or within the answer. A session that the upstream does not know any more is replaced, once, as long as nothing has
-  /// come: the upstream has refused the message, so sending it again is no second sending.
+  // MARK: Failures
+
+  /// A failure, found before or within the answer.
   package mutating func failed(_ error: GatewayError) -> Action {
-    guard case .sessionLost = error, stage == .updating || stage == .asking, !hasReplacedSession else { return end(.fail(error)) }
-    hasReplacedSession = true
-    stage = .creating
-    return .replaceSession
+    switch stage {
+    case .models, .admission, .answering, .recorded: return end(.fail(error))
+    case .creating, .updating, .asking: return recover(from: error)
+    case .ended: return .nothing
+    }
+  }
+
+  /// Nothing of an answer has come: somebody else may be able to.
+  private mutating func recover(from error: GatewayError) -> Action {
+    if case .sessionLost = error, stage != .creating, !hasReplacedSession {
+      // The upstream has refused the message, so sending it again is no second sending.
+      hasReplacedSession = true
+      stage = .creating
+      return .replaceSession
+    }
+    switch error.retry(sent: stage == .asking, streaming: isStreaming) {
+    case .never: return end(.fail(error))
+    case .ambiguous where !policy.retriesAmbiguous: return end(.fail(error))
+    case .elsewhere, .ambiguous:
+      guard attempts < policy.maxAttempts else { return end(.fail(error)) }
+      lastFailure = error
+      stage = .admission
+      return .tryElsewhere(error)
+    case .nextModel:
+      guard modelsLeft > 0 else { return end(.fail(error)) }
+      modelsLeft -= 1
+      stage = .admission
+      return .tryNextModel(error)
+    }
   }
 
   package mutating func clientClosed() -> Action { end(.abandon) }
 
-  package mutating func due(_ due: ExchangeClock.Due, queueState: @autoclosure () -> String) -> Action {
+  /// The gateway ends: whatever the stage, this is the end.
+  package mutating func cutOff() -> Action { end(.fail(.shuttingDown)) }
+
+  package mutating func due(_ due: ExchangeClock.Due, poolState: @autoclosure () -> GatewayError) -> Action {
     switch due {
     case .keepAlive: return stage == .ended ? .nothing : .sendKeepAlive
-    case .queue: return stage == .admission ? end(.fail(.poolBusy(queueState()))) : .nothing
-    case .timeout(let waiting): return end(.fail(.timeout(waiting)))
+    case .queue: return stage == .admission ? refused(poolState()) : .nothing
+    case .timeout(let waiting): return failed(.timeout(waiting))
     case .grace: return stage == .recorded ? end(.finish(keepsSession: true)) : .nothing
     }
   }

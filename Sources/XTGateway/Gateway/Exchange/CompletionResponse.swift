@@ -12,11 +12,13 @@ struct CompletionResponse {
 
   let head: HTTPClientResponseHead
   let kind: Kind
+  private let classifier: FailureClassifier
   private let document = ByteBuffer()
 
   private static let maxDocumentBytes = 65_536
 
-  init(_ head: HTTPClientResponseHead) throws(GatewayError) {
+  init(_ head: HTTPClientResponseHead, classifier: FailureClassifier) throws(GatewayError) {
+    self.classifier = classifier
     self.head = head
     if let encoding = head.contentEncoding, encoding.lowercased() != "identity" {
       throw .badResponse("it is encoded (\(encoding)) although nothing of the kind was asked for")
@@ -26,7 +28,7 @@ struct CompletionResponse {
     case 200 where type == "text/event-stream": kind = .eventStream
     case 200 where type == "application/json": kind = .document
     case 200: throw .badResponse("its content type is '\(head.contentType ?? "")', not an event stream")
-    case 300..<400: throw FailureClassifier.status(head, envelope: nil)
+    case 300..<400: throw classifier.status(head, envelope: nil)
     default: kind = .document
     }
   }
@@ -46,12 +48,12 @@ struct CompletionResponse {
   var failure: GatewayError {
     Envelope.read(document.bytes) { outcome in
       switch outcome {
-      case .failure(let code, let message) where head.status == 200: FailureClassifier.envelope(code: code, message: message)
-      case .failure(let code, let message): FailureClassifier.status(head, envelope: (code, message))
+      case .failure(let code, let message) where head.status == 200: classifier.envelope(code: code, message: message)
+      case .failure(let code, let message): classifier.status(head, envelope: (code, message))
       case .success where head.status == 200: .badResponse("it answers a completion with a document instead of an event stream")
       case .malformed(let reason) where head.status == 200:
         .badResponse("it answers a completion with JSON that is none: \(reason)")
-      case .success, .malformed: FailureClassifier.status(head, envelope: nil)
+      case .success, .malformed: classifier.status(head, envelope: nil)
       }
     }
   }

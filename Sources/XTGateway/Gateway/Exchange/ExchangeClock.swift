@@ -50,7 +50,9 @@ package struct ExchangeClock {
   package mutating func queued(_ now: UInt64) { queuedAt = now }
   package mutating func leased() { queuedAt = nil }
   /// The message went to the upstream.
-  package mutating func sent(_ now: UInt64) { sentAt = now }
+  package mutating func sent(_ now: UInt64) { (sentAt, heardAt) = (now, nil) }
+  /// The attempt failed; what was sent and heard does not count any more.
+  package mutating func left() { (sentAt, heardAt, recordedAt) = (nil, nil, nil) }
   /// Bytes came from the upstream.
   package mutating func heard(_ now: UInt64) { heardAt = now }
   /// Something went to the client.

@@ -6,24 +6,31 @@ import XSTech
 /// What all exchanges of one loop share.
 package final class GatewayCore {
   package let loop: EventLoop
-  package let configuration: Configuration
+  package private(set) var configuration: Configuration
   package let upstream: UpstreamClient
   package let models: ModelDirectory
+  package let desk: AccountDesk
   package let digest: ConversationDigest
   package let log: Logger
   let accessLog: AccessLog
-  let clockLimits: ExchangeClock.Limits
+  private(set) var clockLimits: ExchangeClock.Limits
+  private(set) var policy: ChatExchangeState.Policy
   /// On the loop's clock, for `/health`.
   let startedAt: UInt64
 
-  package private(set) lazy var sessions = makeKeeper()
   var identifiers = Identifiers()
   let scratch = AnswerScratch()
-  package private(set) var pool: AccountPool
-  private var waiters: [AccountPool.Ticket: ChatExchange] = [:]
-  private(set) var running: [ObjectIdentifier: ChatExchange] = [:]
+  var modelHealth: ModelHealth
+  var statistics = Statistics()
+  package private(set) lazy var sessions = makeKeeper()
+  private var limiters: [KeyLimiter]
+  private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
-  private var whenIdle: (() -> Void)?
+
+  struct Statistics {
+    /// Attempts on another account.
+    var failovers = 0
+  }
 
   package init(loop: EventLoop, configuration: Configuration, upstream: UpstreamClient, sink: LogSink) {
     (self.loop, self.configuration, self.upstream) = (loop, configuration, upstream)
@@ -32,11 +39,13 @@ package final class GatewayCore {
     models = ModelDirectory(loop: loop, upstream: upstream, configuration: configuration, log: log)
     digest = ConversationDigest(key: SipHash128.Key(k0: .random(in: 0 ... .max), k1: .random(in: 0 ... .max)))
     clockLimits = ExchangeClock.Limits(configuration)
-    pool = AccountPool(
-      accounts: configuration.cookies.map {
-        .init(
-          name: $0.name, capacity: $0.maxConcurrency ?? configuration.pool.maxConcurrency, weight: $0.weight, isEnabled: $0.enabled)
-      }, queueLimit: configuration.pool.queueLimit)
+    policy = ChatExchangeState.Policy(configuration)
+    modelHealth = ModelHealth(configuration)
+    let pool = AccountPool(
+      accounts: configuration.cookies.map { Account($0, configuration, now: loop.now) }, limits: .init(configuration),
+      breaker: .init(configuration), seed: .random(in: 0 ... .max))
+    desk = AccountDesk(loop: loop, pool: pool, log: log)
+    limiters = configuration.apiKeys.map { KeyLimiter(.init($0), now: loop.now) }
     startedAt = loop.now
   }
 
@@ -48,34 +57,27 @@ package final class GatewayCore {
   private func makeKeeper() -> SessionKeeper {
     SessionKeeper(
       loop: loop, upstream: upstream, configuration: configuration, log: log, instance: String(identifiers.next().prefix(12)),
-      canUse: { [unowned self] in pool.accounts[$0].isEnabled },
+      canUse: { [unowned self] in desk.pool.accounts[$0].canServe(loop.now) },
       defaultModel: { [unowned self] in models.catalog?.modelToPrepare })
   }
 
   package func close() {
     models.close()
     sessions.close()
+    desk.close()
   }
 
-  // MARK: Accounts
+  // MARK: API keys
 
-  func lease(for exchange: ChatExchange, ticket: AccountPool.Ticket, preferred: AccountPool.AccountIndex?) -> AccountPool.Admission
-  {
-    let admission = pool.lease(ticket, preferred: preferred)
-    if admission == .waiting { waiters[ticket] = exchange }
-    return admission
+  /// A chat of `client` begins, or is refused; what began has to end.
+  func beginChat(_ client: ClientIdentity) -> GatewayError? {
+    guard client.index >= 0 else { return nil }
+    return limiters[client.index].begin(loop.now).map(GatewayError.keyLimited)
   }
 
-  func newTicket() -> AccountPool.Ticket { pool.newTicket() }
-
-  func withdraw(_ ticket: AccountPool.Ticket) {
-    guard waiters.removeValue(forKey: ticket) != nil else { return }
-    pool.withdraw(ticket)
-  }
-
-  func release(_ account: AccountPool.AccountIndex) {
-    guard let next = pool.release(account), let waiter = waiters.removeValue(forKey: next.ticket) else { return }
-    waiter.leased(next.account)
+  func answerHead(_ requestID: String, _ client: ClientIdentity?) -> AnswerHead {
+    guard let client, client.index >= 0 else { return AnswerHead(requestID: requestID, rateLimit: nil) }
+    return AnswerHead(requestID: requestID, rateLimit: limiters[client.index].status(loop.now))
   }
 
   // MARK: Running exchanges
@@ -84,11 +86,9 @@ package final class GatewayCore {
 
   func began(_ exchange: ChatExchange) { running[ObjectIdentifier(exchange)] = exchange }
 
-  func ended(_ exchange: ChatExchange) {
+  func ended(_ exchange: ChatExchange, _ client: ClientIdentity) {
     running[ObjectIdentifier(exchange)] = nil
-    guard running.isEmpty, let done = whenIdle else { return }
-    whenIdle = nil
-    done()
+    if client.index >= 0 { limiters[client.index].end() }
   }
 
   /// New requests on open connections are still served; `/health` says so.

@@ -39,10 +39,10 @@ enum OpenAIDialect {
 
 extension OpenAIDialect {
   /// - Parameter id: unique, to become part of the completion's id.
-  static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, requestID: String) -> any AnswerEncoder {
+  static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, head: AnswerHead) -> any AnswerEncoder {
     let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
-    guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, requestID), identity: identity) }
-    let stream = HTTPAnswerStream(http, head: Response.stream(requestID))
+    guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, head), identity: identity) }
+    let stream = HTTPAnswerStream(http, head: Response.stream(head))
     return OpenAIStreamEncoder(stream, identity: identity, includesUsage: request.includesUsage)
   }
 }

@@ -18,6 +18,8 @@ struct AccessRecord {
   var isAbandoned = false
   var firstPieceAt: UInt64?
   var pieces = 0
+  /// Accounts tried.
+  var attempts = 0
   var usage: Usage?
 
   init(requestID: String, method: String, route: String, client: String, startedAt: UInt64) {
@@ -43,7 +45,7 @@ struct AccessLog {
         ("request_id", .text(record.requestID)), ("key", record.key.map(LogValue.text)), ("model", record.model.map(LogValue.text)),
         ("account", record.account.map(LogValue.text)), ("method", .text(record.method)), ("route", .text(record.route)),
         ("status", .int(status)), ("stream", record.isStream.map(LogValue.bool)),
-        ("blame", blame.map { .text($0.rawValue) }), ("attempts", record.account.map { _ in .int(1) }),
+        ("blame", blame.map { .text($0.rawValue) }), ("attempts", record.attempts > 0 ? .int(record.attempts) : nil),
         ("ttft_ms", record.firstPieceAt.map { .int(Int($0 - record.startedAt)) }),
         ("duration_ms", .int(Int(now - record.startedAt))),
         ("pieces", record.pieces > 0 ? .int(record.pieces) : nil), ("prompt_tokens", record.usage.map { .int($0.prompt) }),

@@ -20,6 +20,9 @@ package enum Timestamp {
     return text(unixSeconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000)
   }
 
+  /// Until the next midnight where the upstream is at home (UTC+8): credits of a day come back then.
+  package static var millisecondsUntilNextDay: UInt64 { UInt64(86_400 - (unixSeconds + 8 * 3600) % 86_400) * 1000 }
+
   static func text(unixSeconds: Int, milliseconds: Int) -> String {
     var seconds = unixSeconds
     var parts = tm()

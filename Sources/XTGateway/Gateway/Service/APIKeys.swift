@@ -6,7 +6,8 @@ struct APIKeys {
   enum Verdict: Equatable {
     /// No keys are configured: everybody may.
     case anonymous
-    case key(name: String, value: String)
+    /// Where it stands in the configuration.
+    case key(Int)
     case refused
   }
 
@@ -18,9 +19,9 @@ struct APIKeys {
     guard !keys.isEmpty else { return .anonymous }
     guard let offered = Self.offered(headers) else { return .refused }
     // Every key is looked at, in full, whichever matches: the time taken tells nothing.
-    var match: Configuration.APIKey?
-    for key in keys where Self.areEqual(key.key, offered) { match = key }
-    return match.map { .key(name: $0.name, value: $0.key) } ?? .refused
+    var match: Int?
+    for (index, key) in keys.enumerated() where Self.areEqual(key.key, offered) { match = index }
+    return match.map(Verdict.key) ?? .refused
   }
 
   /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case), or `x-api-key`.

@@ -6,10 +6,16 @@ import Wire
 package final class GatewayService: HTTPService {
   private let core: GatewayCore
   private let keys: APIKeys
+  private let clients: [ClientIdentity]
+  private let anonymous: ClientIdentity
 
   package init(_ core: GatewayCore) {
     self.core = core
     keys = APIKeys(core.configuration.apiKeys)
+    clients = core.configuration.apiKeys.enumerated().map { index, key in
+      ClientIdentity(index: index, name: key.name, digest: core.digest.start(identity: "key:" + key.key))
+    }
+    anonymous = ClientIdentity(index: -1, name: nil, digest: core.digest.start(identity: ""))
   }
 
   package func requestStarted(_ http: HTTPServerExchange) {
@@ -19,20 +25,21 @@ package final class GatewayService: HTTPService {
       startedAt: core.loop.now)
     guard let route else { return refuse(.unknownURL(path: http.head.path), http, &record) }
     if http.head.method == .options {
-      return respond(Response.preflight(record.requestID, allow: route.allowed), ByteBuffer(), http, &record)
+      return respond(Response.preflight(core.answerHead(record.requestID, nil), allow: route.allowed), ByteBuffer(), http, &record)
     }
     guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
-    let verdict = keys.check(http.head.headers)
-    switch verdict {
+    let client: ClientIdentity
+    switch keys.check(http.head.headers) {
     case .refused: return refuse(.invalidAPIKey, http, &record)
-    case .key(let name, _): record.key = name
-    case .anonymous: break
+    case .anonymous: client = anonymous
+    case .key(let index): client = clients[index]
     }
+    record.key = client.name
     switch route {
     case .health, .server: break
     case .models, .model: sendModels(route, http, record)
-    case .chatCompletions: startChat(http, record, verdict)
+    case .chatCompletions: startChat(http, record, client)
     }
   }
 
@@ -44,22 +51,16 @@ package final class GatewayService: HTTPService {
     record.status = error.status
     record.error = error
     core.accessLog.write(record, now: core.loop.now)
-    return Response.error(error, record.requestID)
+    return Response.error(error, core.answerHead(record.requestID, nil))
   }
 
   // MARK: Routes
 
-  private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ verdict: APIKeys.Verdict) {
+  private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ client: ClientIdentity) {
     var record = record
-    if let type = http.head.headers["content-type"], !Self.isJSON(type) {
-      return refuse(.unsupportedMediaType(type), http, &record)
-    }
-    let identity: String
-    switch verdict {
-    case .key(_, let value): identity = "key:" + value
-    case .anonymous, .refused: identity = ""
-    }
-    let exchange = ChatExchange(core: core, http: http, record: record, identity: core.digest.start(identity: identity))
+    if let type = http.head.headers["content-type"], !Self.isJSON(type) { return refuse(.unsupportedMediaType(type), http, &record) }
+    if let error = core.beginChat(client) { return refuse(error, http, &record, client) }
+    let exchange = ChatExchange(core: core, http: http, record: record, client: client)
     http.delegate = exchange
     http.readBody(limit: core.configuration.limits.maxBodyBytes)
   }
@@ -75,11 +76,11 @@ package final class GatewayService: HTTPService {
         let body = ByteBuffer()
         var writer = JSONWriter(body)
         ModelObject(id: entry.id).write(to: &writer)
-        respond(Response.json(200, record.requestID), body, http, &record)
+        respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
       case (.success(let catalog), _):
         let body = ByteBuffer(capacity: catalog.listBody.count)
         body.append(catalog.listBody)
-        respond(Response.json(200, record.requestID), body, http, &record)
+        respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
       }
     }
   }
@@ -88,14 +89,16 @@ package final class GatewayService: HTTPService {
     let health = Health(core)
     let body = ByteBuffer()
     health.write(to: body)
-    respond(Response.json(health.status, record.requestID), body, http, &record)
+    respond(Response.json(health.status, core.answerHead(record.requestID, nil)), body, http, &record)
   }
 
   // MARK: Helpers
 
-  private func refuse(_ error: GatewayError, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
+  private func refuse(
+    _ error: GatewayError, _ http: HTTPServerExchange, _ record: inout AccessRecord, _ client: ClientIdentity? = nil
+  ) {
     record.error = error
-    let (head, body) = Response.error(error, record.requestID)
+    let (head, body) = Response.error(error, core.answerHead(record.requestID, client))
     respond(head, body, http, &record)
   }
 

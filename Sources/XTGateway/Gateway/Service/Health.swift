@@ -8,30 +8,34 @@ struct Health {
 
   init(_ core: GatewayCore) {
     self.core = core
-    let canServe = core.pool.accounts.isEmpty || core.pool.accounts.contains(where: \.isEnabled)
+    let canServe = core.desk.pool.accounts.isEmpty || core.desk.pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
     word = core.isDraining ? "draining" : canServe ? "healthy" : "unavailable"
     status = word == "healthy" ? 200 : 503
   }
 
   func write(to buffer: ByteBuffer) {
-    let accounts = core.pool.accounts
+    let (pool, now) = (core.desk.pool, core.loop.now)
+    let accounts = pool.accounts.filter { !$0.isDraining }
+    let ready = accounts.count { $0.canServe(now) && $0.inFlight < $0.capacity }
+    let busy = accounts.count { $0.canServe(now) && $0.inFlight >= $0.capacity }
+    let cooling = accounts.count { $0.stateName == "cooling" }
     let disabled = accounts.count { !$0.isEnabled }
-    let busy = accounts.count { $0.isEnabled && $0.inFlight >= $0.capacity }
     var writer = JSONWriter(buffer)
     writer.beginObject()
     writer.key("status")
     writer.string(word)
-    let numbers: [(StaticString, Int)] = [("cookie_pool_size", accounts.count)]
-    Self.write(numbers, to: &writer)
+    Self.write([("cookie_pool_size", accounts.count)], to: &writer)
     writer.key("cookies")
     writer.beginObject()
     Self.write(
-      [("ready", accounts.count - disabled - busy), ("busy", busy), ("cooling", 0), ("expired", 0), ("disabled", disabled)],
-      to: &writer)
+      [
+        ("ready", ready), ("busy", busy), ("cooling", cooling), ("expired", accounts.count - ready - busy - cooling - disabled),
+        ("disabled", disabled),
+      ], to: &writer)
     writer.endObject()
     Self.write(
       [
-        ("sessions", core.sessions.table.count), ("in_flight", core.pool.inFlight), ("queued", core.pool.waiting),
+        ("sessions", core.sessions.table.count), ("in_flight", pool.inFlight), ("queued", pool.waiting),
         ("uptime_seconds", Int((core.loop.now - core.startedAt) / 1000)),
       ], to: &writer)
     writer.key("version")

@@ -12,13 +12,14 @@ package final class JSONCall: HTTPTransferDelegate {
   private var head: HTTPClientResponseHead?
   private let body = ByteBuffer()
   private let loop: EventLoop
+  private let classifier: FailureClassifier
   private var timer: LoopTimer?
 
   /// No answer of the upstream's JSON calls comes near this.
   private static let maxBodyBytes = 8_388_608
 
-  init(loop: EventLoop, _ done: @escaping (Outcome) -> Void) {
-    (self.loop, self.done) = (loop, done)
+  init(loop: EventLoop, classifier: FailureClassifier, _ done: @escaping (Outcome) -> Void) {
+    (self.loop, self.classifier, self.done) = (loop, classifier, done)
   }
 
   func begin(_ transfer: HTTPTransfer, timeoutMilliseconds: UInt64) {
@@ -56,12 +57,12 @@ package final class JSONCall: HTTPTransferDelegate {
     Envelope.read(body.bytes) { outcome in
       switch outcome {
       case .success(let data) where head.status == 200: finish(.success(data))
-      case .success: finish(.failure(FailureClassifier.status(head, envelope: nil)))
+      case .success: finish(.failure(classifier.status(head, envelope: nil)))
       case .failure(let code, let message) where head.status == 200:
-        finish(.failure(FailureClassifier.envelope(code: code, message: message)))
-      case .failure(let code, let message): finish(.failure(FailureClassifier.status(head, envelope: (code, message))))
+        finish(.failure(classifier.envelope(code: code, message: message)))
+      case .failure(let code, let message): finish(.failure(classifier.status(head, envelope: (code, message))))
       case .malformed(let reason) where head.status == 200: finish(.failure(.badResponse(reason)))
-      case .malformed: finish(.failure(FailureClassifier.status(head, envelope: nil)))
+      case .malformed: finish(.failure(classifier.status(head, envelope: nil)))
       }
     }
   }

@@ -6,6 +6,7 @@ import XSTech
 /// Makes XSTech's calls on the HTTP client.
 package final class UpstreamClient {
   package let loop: EventLoop
+  package let classifier: FailureClassifier
   private let client: HTTPClient
   private let baseURL: String
   private let timeoutMilliseconds: UInt64
@@ -22,6 +23,8 @@ package final class UpstreamClient {
   package init(loop: EventLoop, client: HTTPClient, configuration: Configuration) {
     self.loop = loop
     self.client = client
+    classifier = FailureClassifier(
+      configuration.pool.errorPatterns, secrets: configuration.cookies.map(\.authorization) + configuration.apiKeys.map(\.key))
     var url = configuration.upstream.baseURL
     while url.hasSuffix("/") { url.removeLast() }
     baseURL = url
@@ -62,7 +65,7 @@ package final class UpstreamClient {
   @discardableResult package func call(
     _ call: Call, account: AccountPool.AccountIndex, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
-    let pending = JSONCall(loop: loop, done)
+    let pending = JSONCall(loop: loop, classifier: classifier, done)
     let headers = accounts[account]
     let request = HTTPClientRequest(
       method: call.method.http, url: baseURL + call.path, headers: body == nil ? headers.withoutBody : headers.withBody,

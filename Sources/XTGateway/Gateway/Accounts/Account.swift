@@ -1,0 +1,81 @@
+/// An account as the pool sees it.
+package struct Account: Sendable {
+  package enum Condition: Equatable, Sendable {
+    case ready
+    /// No new lease until then (ms, monotonic).
+    case cooling(until: UInt64, Reason)
+    /// No new lease until its credits come back (ms, monotonic), or an operator says so.
+    case outOfCredits(until: UInt64)
+    /// Its token is not accepted any more, or near its end: no lease until there is another.
+    case expired
+  }
+
+  /// Why an account cools down.
+  package enum Reason: String, Sendable { case rateLimited = "rate_limited", upstream }
+
+  package let name: String
+  package internal(set) var capacity: Int
+  package internal(set) var weight: Int
+  /// The operator's word.
+  package internal(set) var isEnabled: Bool
+  /// Removed from the configuration: running requests finish, no new ones begin.
+  package internal(set) var isDraining = false
+  package internal(set) var condition = Condition.ready
+  package internal(set) var inFlight = 0
+  package internal(set) var requests = 0
+  package internal(set) var failures = 0
+  package internal(set) var lastError: String?
+  /// When its token ends (ms, monotonic); nil: unknown.
+  package internal(set) var tokenEndsAt: UInt64?
+  /// Rate limits in a row, for the next cool-down.
+  var strikes = 0
+  /// Counts leases of the whole pool: the smaller, the longer idle.
+  var lastLeased = 0
+
+  package init(name: String, capacity: Int, weight: Int, isEnabled: Bool, tokenEndsAt: UInt64? = nil) {
+    (self.name, self.capacity, self.weight, self.isEnabled) = (name, capacity, weight, isEnabled)
+    self.tokenEndsAt = tokenEndsAt
+  }
+
+  /// How long before its end a token is not used any more, in milliseconds.
+  package static let tokenMargin: UInt64 = 60_000
+
+  /// Whether it may serve at all now, room or not.
+  package func canServe(_ now: UInt64) -> Bool {
+    isEnabled && !isDraining && condition == .ready && (tokenEndsAt.map { now + Self.tokenMargin < $0 } ?? true)
+  }
+
+  /// Dead until somebody does something about it.
+  var isDead: Bool {
+    switch condition {
+    case .expired, .outOfCredits: true
+    case .ready, .cooling: false
+    }
+  }
+
+  /// As `/admin/accounts` calls it.
+  package var stateName: String {
+    if isDraining { return "draining" }
+    guard isEnabled else { return "disabled" }
+    switch condition {
+    case .ready: return "ready"
+    case .cooling: return "cooling"
+    case .outOfCredits: return "out_of_credits"
+    case .expired: return "expired"
+    }
+  }
+}
+
+/// What a request did to the account that it had leased.
+package enum LeaseOutcome: Equatable, Sendable {
+  case success
+  /// The upstream did its part, but the request could not be served, through no fault of the account's.
+  case answered
+  /// It ended before anything could be learned.
+  case neutral
+  case rateLimited(retryAfterMilliseconds: UInt64?, String)
+  case outOfCredits(milliseconds: UInt64, String)
+  case tokenInvalid(String)
+  /// The upstream broke, whatever the account.
+  case upstreamFault(String)
+}

@@ -1,0 +1,67 @@
+/// Waiting requests: first come first served within one API key, the keys in turn.
+struct FairQueue {
+  struct Waiter {
+    let ticket: AccountPool.Ticket
+    let key: Int
+    /// Waits for this account alone until `affinityEnds` (ms, monotonic); nil: any will do.
+    var onlyAccount: Int?
+    var affinityEnds: UInt64
+    /// Accounts that have failed this request already.
+    let excluded: [Int]
+
+    func accepts(_ account: Int, _ now: UInt64) -> Bool {
+      if let onlyAccount, now < affinityEnds { return account == onlyAccount }
+      return !excluded.contains(account)
+    }
+  }
+
+  /// By key, in order of arrival.
+  private var lines: [Int: [Waiter]] = [:]
+  /// Keys that have waiters; the first is next.
+  private var turns: [Int] = []
+  private(set) var count = 0
+
+  /// - Parameter first: in front of its own key's others: it has waited before.
+  mutating func append(_ waiter: Waiter, first: Bool) {
+    if lines[waiter.key] == nil { turns.append(waiter.key) }
+    if first { lines[waiter.key, default: []].insert(waiter, at: 0) } else { lines[waiter.key, default: []].append(waiter) }
+    count += 1
+  }
+
+  /// Takes the next waiter that `account` may serve; its key goes to the end of the turns.
+  mutating func next(for account: Int, _ now: UInt64) -> Waiter? {
+    for (turn, key) in turns.enumerated() {
+      guard let index = lines[key]?.firstIndex(where: { $0.accepts(account, now) }) else { continue }
+      turns.remove(at: turn)
+      return remove(at: index, key: key, keepsTurn: true)
+    }
+    return nil
+  }
+
+  mutating func remove(_ ticket: AccountPool.Ticket, key: Int) {
+    guard let index = lines[key]?.firstIndex(where: { $0.ticket == ticket }) else { return }
+    _ = remove(at: index, key: key, keepsTurn: false)
+  }
+
+  mutating func removeAll() -> [Waiter] {
+    defer { self = FairQueue() }
+    return turns.flatMap { lines[$0] ?? [] }
+  }
+
+  /// When the first of those that wait for one account alone will take any; nil: nobody does.
+  func nextAffinityEnd(after now: UInt64) -> UInt64? {
+    lines.values.joined().lazy.filter { $0.onlyAccount != nil && $0.affinityEnds > now }.map(\.affinityEnds).min()
+  }
+
+  private mutating func remove(at index: Int, key: Int, keepsTurn: Bool) -> Waiter {
+    let waiter = lines[key]!.remove(at: index)
+    count -= 1
+    if lines[key]!.isEmpty {
+      lines[key] = nil
+      if !keepsTurn { turns.removeAll { $0 == key } }
+    } else if keepsTurn {
+      turns.append(key)
+    }
+    return waiter
+  }
+}

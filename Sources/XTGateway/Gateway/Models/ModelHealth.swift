@@ -1,0 +1,29 @@
+/// Which models are left alone for a while because the upstream had no channel for them. A pure state machine; times in
+/// milliseconds, monotonic.
+package struct ModelHealth {
+  private struct Ailment {
+    var until: UInt64
+    var strikes: Int
+  }
+
+  private var ailing: [String: Ailment] = [:]
+  private let shortest: UInt64
+  private let longest: UInt64
+
+  package init(shortest: UInt64, longest: UInt64) { (self.shortest, self.longest) = (shortest, longest) }
+
+  /// When the model may be asked for again; nil: now.
+  package func coolsUntil(_ model: String, _ now: UInt64) -> UInt64? {
+    guard let ailment = ailing[model], ailment.until > now else { return nil }
+    return ailment.until
+  }
+
+  /// Failures at the same time count once.
+  package mutating func failed(_ model: String, _ now: UInt64) {
+    guard coolsUntil(model, now) == nil else { return }
+    let strikes = ailing[model]?.strikes ?? 0
+    ailing[model] = Ailment(until: now + min(longest, shortest << UInt64(min(strikes, 20))), strikes: strikes + 1)
+  }
+
+  package mutating func succeeded(_ model: String) { ailing[model] = nil }
+}

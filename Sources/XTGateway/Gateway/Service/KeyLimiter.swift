@@ -1,0 +1,88 @@
+/// What one API key may still do: requests a minute (a token bucket) and requests at a time. A pure state machine; times in
+/// milliseconds, monotonic.
+package struct KeyLimiter {
+  package struct Limits: Equatable, Sendable {
+    /// 0: no limit.
+    package var concurrency: Int
+    /// 0: no limit. The bucket holds as many and fills evenly.
+    package var perMinute: Int
+
+    package init(concurrency: Int, perMinute: Int) { (self.concurrency, self.perMinute) = (concurrency, perMinute) }
+  }
+
+  package enum Refusal: Equatable, Sendable {
+    case tooMany(atATime: Int)
+    case tooOften(perMinute: Int, retryAfterSeconds: Int)
+
+    var message: String {
+      switch self {
+      case .tooMany(let limit): "Rate limit reached for this API key: \(limit) requests at a time."
+      case .tooOften(let limit, let seconds): "Rate limit reached for this API key: \(limit) requests per minute. Try again in \(seconds) s."
+      }
+    }
+
+    var retryAfterSeconds: Int {
+      switch self {
+      case .tooMany: 1
+      case .tooOften(_, let seconds): seconds
+      }
+    }
+  }
+
+  /// For OpenAI's `x-ratelimit-*` headers.
+  package struct Status: Equatable, Sendable {
+    package var limit: Int
+    package var remaining: Int
+    /// Until the bucket is full again.
+    package var resetMilliseconds: Int
+  }
+
+  package var limits: Limits
+  private var running = 0
+  /// In sixty-thousandths of a request, so that filling is exact.
+  private var level: Int
+  private var filledAt: UInt64
+
+  package init(_ limits: Limits, now: UInt64) {
+    self.limits = limits
+    level = limits.perMinute * 60_000
+    filledAt = now
+  }
+
+  /// A request begins, or is refused; what began has to end.
+  package mutating func begin(_ now: UInt64) -> Refusal? {
+    fill(now)
+    if limits.concurrency > 0, running >= limits.concurrency { return .tooMany(atATime: limits.concurrency) }
+    if limits.perMinute > 0 {
+      guard level >= Self.cost else {
+        let wait = (Self.cost - level + limits.perMinute - 1) / limits.perMinute
+        return .tooOften(perMinute: limits.perMinute, retryAfterSeconds: max(1, (wait + 999) / 1000))
+      }
+      level -= Self.cost
+    }
+    running += 1
+    return nil
+  }
+
+  package mutating func end() {
+    precondition(running > 0, "a request ended twice")
+    running -= 1
+  }
+
+  package mutating func status(_ now: UInt64) -> Status? {
+    guard limits.perMinute > 0 else { return nil }
+    fill(now)
+    let missing = limits.perMinute * Self.cost - level
+    return Status(limit: limits.perMinute, remaining: level / Self.cost, resetMilliseconds: (missing + limits.perMinute - 1) / limits.perMinute)
+  }
+
+  /// One request in units of the bucket, which gains `perMinute` of them a millisecond.
+  private static let cost = 60_000
+
+  private mutating func fill(_ now: UInt64) {
+    guard now > filledAt else { return }
+    let gained = Int(min(now - filledAt, 60_000)) * limits.perMinute
+    level = min(limits.perMinute * Self.cost, level + gained)
+    filledAt = now
+  }
+}
