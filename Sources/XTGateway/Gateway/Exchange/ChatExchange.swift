@@ -159,6 +159,8 @@ final class ChatExchange {
     core.log.info("the upstream lost a session; the conversation is replayed in a new one")
     transfer?.cancel()
     (transfer, response, hold) = (nil, nil, nil)
+    // The one before has seen its last event.
+    reader = Self.reader(core, stops: query.stops)
     createSession()
   }
 

@@ -138,7 +138,8 @@ package struct ChatExchangeState: ~Copyable {
     switch due {
     case .keepAlive: return stage == .ended ? .nothing : .sendKeepAlive
     case .queue: return stage == .admission ? end(.fail(.poolBusy(queueState()))) : .nothing
-    case .timeout(let waiting): return end(.fail(.timeout(waiting)))
+    // Behind the record the answer is whole, whatever else runs out.
+    case .timeout(let waiting): return end(stage == .recorded ? .finish(keepsSession: true) : .fail(.timeout(waiting)))
     case .grace: return stage == .recorded ? end(.finish(keepsSession: true)) : .nothing
     }
   }

@@ -49,8 +49,11 @@ package struct ExchangeClock {
 
   package mutating func queued(_ now: UInt64) { queuedAt = now }
   package mutating func leased() { queuedAt = nil }
-  /// The message went to the upstream.
-  package mutating func sent(_ now: UInt64) { sentAt = now }
+  /// The message went to the upstream, perhaps once more.
+  package mutating func sent(_ now: UInt64) {
+    sentAt = now
+    heardAt = nil
+  }
   /// Bytes came from the upstream.
   package mutating func heard(_ now: UInt64) { heardAt = now }
   /// Something went to the client.
@@ -61,7 +64,7 @@ package struct ExchangeClock {
   package mutating func paused(_ now: UInt64, _ yes: Bool) {
     isPaused = yes
     if !yes {
-      heardAt = now
+      if heardAt != nil { heardAt = now }
       spokeAt = now
     }
   }
