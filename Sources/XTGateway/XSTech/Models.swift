@@ -38,9 +38,10 @@ extension Model {
   init?(_ entry: JSONValue) {
     guard let value = entry["value"]?.string, !value.isEmpty else { return nil }
     let attributes = entry["attr"]
+    let prices = [attributes?["integral"]?.string, entry["integral"]?.string]
     self.init(
       value: value, label: entry["label"]?.string ?? value,
-      price: attributes?["integral"]?.string ?? entry["integral"]?.string ?? "",
+      price: prices.lazy.compactMap(\.self).first { !$0.isEmpty } ?? "",
       takesImages: attributes?["capabilities"]?["imageInput"]?.bool ?? true)
   }
 }

@@ -75,10 +75,13 @@ package struct AnswerFilter: ~Copyable {
 
   /// The rest of the answer that the pieces lacked: `answer` is the whole of it, decoded. Nothing happens unless the pieces are its beginning.
   package mutating func tail<Sink: AnswerSink>(of answer: UnsafeRawBufferPointer, to sink: inout Sink) {
-    guard answer.count > received, phase != .stopped, halfPair.isEmpty else { return }
+    guard answer.count > received, phase != .stopped else { return }
+    // The half of a pair that the pieces ended with comes whole here: only what needs a pair has four bytes in UTF-8.
+    guard halfPair.isEmpty || answer[received] >= 0xF0 else { return }
     var beginning = emptyDigest
     beginning.update(UnsafeRawBufferPointer(rebasing: answer[..<received]))
     guard beginning.whole == all.whole else { return }
+    halfPair.removeAll()
     take(UnsafeRawBufferPointer(rebasing: answer[received...]), to: &sink)
   }
 
@@ -88,7 +91,7 @@ package struct AnswerFilter: ~Copyable {
     if !halfPair.isEmpty {
       // The other half never came.
       halfPair.removeAll()
-      [0xEF, 0xBF, 0xBD].withUnsafeBytes { take($0, to: &sink) }
+      ([0xEF, 0xBF, 0xBD] as [UInt8]).withUnsafeBytes { take($0, to: &sink) }
     }
     give(held.count, to: &sink)
   }

@@ -24,9 +24,11 @@ private struct Members {
     do { return try T(json: value) } catch { throw ValueMistake(reason: ".\(name) \(error.reason)") }
   }
 
-  func integer(_ name: StaticString, atLeast least: Int) throws(ValueMistake) -> Int? {
+  func integer(_ name: StaticString, in range: ClosedRange<Int>) throws(ValueMistake) -> Int? {
     guard let value = try value(name, as: Int.self) else { return nil }
-    guard value >= least else { throw ValueMistake(reason: ".\(name) must be at least \(least)") }
+    guard range.contains(value) else {
+      throw ValueMistake(reason: ".\(name) must be between \(range.lowerBound) and \(range.upperBound)")
+    }
     return value
   }
 }
@@ -49,8 +51,8 @@ extension Configuration.Cookie: ConfigurationListElement {
     let name: String = try members.value("name") ?? "cookie-\(index + 1)"
     guard !name.isEmpty else { throw ValueMistake(reason: ".name must not be empty") }
     self.init(
-      name: name, authorization: authorization, maxConcurrency: try members.integer("max_concurrency", atLeast: 1),
-      weight: try members.integer("weight", atLeast: 1) ?? 1, enabled: try members.value("enabled") ?? true)
+      name: name, authorization: authorization, maxConcurrency: try members.integer("max_concurrency", in: 1...1_000_000),
+      weight: try members.integer("weight", in: 1...1_000_000) ?? 1, enabled: try members.value("enabled") ?? true)
   }
 
   func write(to writer: inout JSONWriter) {
@@ -81,11 +83,10 @@ extension Configuration.APIKey: ConfigurationListElement {
       let members = try Members(element, known: ["key", "name", "max_concurrency", "requests_per_minute"])
       self.init(
         key: try members.value("key") ?? "", name: try members.value("name") ?? fallback,
-        maxConcurrency: try members.integer("max_concurrency", atLeast: 0) ?? 0,
-        requestsPerMinute: try members.integer("requests_per_minute", atLeast: 0) ?? 0)
+        maxConcurrency: try members.integer("max_concurrency", in: 0...1_000_000) ?? 0,
+        requestsPerMinute: try members.integer("requests_per_minute", in: 0...1_000_000) ?? 0)
     }
     guard !key.isEmpty else { throw ValueMistake(reason: "needs a key that is not empty") }
-    guard requestsPerMinute <= 1_000_000 else { throw ValueMistake(reason: ".requests_per_minute must be at most 1000000") }
   }
 
   func write(to writer: inout JSONWriter) {

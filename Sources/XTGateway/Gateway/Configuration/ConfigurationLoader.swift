@@ -48,6 +48,8 @@ package struct ConfigurationLoader {
         apply(key, value, source: source)
       } else if value.kind == .object, names.contains(where: { $0.hasPrefix(name + ".") }) {
         readObject(value, prefix: name + ".", source: source)
+      } else if names.contains(where: { $0.hasPrefix(name + ".") }) {
+        mistakes.append("\(source): \(name) must be an object")
       } else {
         mistakes.append("\(source): unknown key \"\(name)\"\(suggestion(for: name, among: names))")
       }

@@ -82,7 +82,9 @@ extension Array: ConfigurationValue where Element: ConfigurationListElement {
     guard json.kind == .array else { throw ValueMistake(reason: "must be a list") }
     self = []
     for (index, element) in json.elements.enumerated() {
-      do { append(try Element(element: element, index: index)) } catch { throw ValueMistake(reason: "[\(index)] \(error.reason)") }
+      do { append(try Element(element: element, index: index)) } catch {
+        throw ValueMistake(reason: "[\(index)]\(error.reason.hasPrefix(".") ? "" : " ")\(error.reason)")
+      }
     }
   }
   func write(to writer: inout JSONWriter) {

@@ -10,8 +10,9 @@ package struct ConversationTable {
     /// Neighbours by age; -1: none.
     var older: Int
     var newer: Int
-    /// Another session that knows the same conversation; -1: none.
-    var twin: Int
+    /// Others that know the same conversation, filed just before and just after; -1: none.
+    var olderTwin: Int
+    var newerTwin: Int
   }
 
   private var slots: [Slot] = []
@@ -28,7 +29,7 @@ package struct ConversationTable {
   /// Takes a session that knows exactly the conversation `key`; it is the caller's until it is filed again.
   package mutating func take(_ key: ConversationKey) -> LiveSession? {
     guard let index = newestByKey[key], let session = slots[index].session else { return nil }
-    if slots[index].twin >= 0 { newestByKey[key] = slots[index].twin } else { newestByKey[key] = nil }
+    unlinkTwin(index)
     remove(index)
     return session
   }
@@ -37,7 +38,7 @@ package struct ConversationTable {
   package mutating func file(_ session: LiveSession, under key: ConversationKey, now: UInt64) -> LiveSession? {
     let evicted = count >= capacity ? evictOldest() : nil
     let twin = newestByKey[key] ?? -1
-    let slot = Slot(key: key, session: session, filedAt: now, older: newest, newer: -1, twin: twin)
+    let slot = Slot(key: key, session: session, filedAt: now, older: newest, newer: -1, olderTwin: twin, newerTwin: -1)
     let index: Int
     if let reused = free.popLast() {
       index = reused
@@ -48,6 +49,7 @@ package struct ConversationTable {
     }
     if newest >= 0 { slots[newest].newer = index } else { oldest = index }
     newest = index
+    if twin >= 0 { slots[twin].newerTwin = index }
     newestByKey[key] = index
     count += 1
     return evicted
@@ -70,21 +72,11 @@ package struct ConversationTable {
     return session
   }
 
-  /// Takes `index` out of the chain of its key.
+  /// Takes `index` out of the chain of its key, which may be as long as the table: many clients begin in the same words.
   private mutating func unlinkTwin(_ index: Int) {
-    let key = slots[index].key
-    guard var at = newestByKey[key] else { return }
-    if at == index {
-      newestByKey[key] = slots[index].twin >= 0 ? slots[index].twin : nil
-      return
-    }
-    while slots[at].twin >= 0 {
-      if slots[at].twin == index {
-        slots[at].twin = slots[index].twin
-        return
-      }
-      at = slots[at].twin
-    }
+    let (older, newer) = (slots[index].olderTwin, slots[index].newerTwin)
+    if older >= 0 { slots[older].newerTwin = newer }
+    if newer >= 0 { slots[newer].olderTwin = older } else { newestByKey[slots[index].key] = older >= 0 ? older : nil }
   }
 
   private mutating func remove(_ index: Int) {

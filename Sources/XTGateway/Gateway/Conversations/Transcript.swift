@@ -64,18 +64,32 @@ package enum Transcript {
     return "<\(tag) from=\"\(turn.role.label)\">\n\(body)\n</\(tag)>\n"
   }
 
+  private static let tagName: StaticString = "message-"
+
+  /// The texts are looked through once, however many numbers they hold.
   private static func freeTag(_ turns: ArraySlice<Turn>) -> String {
-    for number in 1... {
-      let tag = "message-\(number)"
-      if !turns.contains(where: { contains($0.text, tag) }) { return tag }
+    var taken: Set<Int> = []
+    for turn in turns {
+      var text = turn.text
+      text.withUTF8 { takenNumbers(in: UnsafeRawBufferPointer($0), &taken) }
     }
-    preconditionFailure("a finite text cannot hold every number")
+    var number = 1
+    while taken.contains(number) { number += 1 }
+    return "\(tagName)\(number)"
   }
 
-  private static func contains(_ text: String, _ tag: String) -> Bool {
-    var (text, tag) = (text, tag)
-    return text.withUTF8 { text in
-      tag.withUTF8 { tag in ByteSearch.first(UnsafeRawBufferPointer(tag), in: UnsafeRawBufferPointer(text)) != nil }
+  /// Adds every number that `text` holds behind the tag's name: of `message-12` both 1 and 12, since either would be found in it.
+  private static func takenNumbers(in text: UnsafeRawBufferPointer, _ taken: inout Set<Int>) {
+    var rest = text
+    while let start = ByteSearch.first(tagName, in: rest) {
+      rest = UnsafeRawBufferPointer(rebasing: rest[(start + tagName.utf8CodeUnitCount)...])
+      var number = 0
+      // Longer ones cannot be reached: a text would have to hold all those before it.
+      for byte in rest.prefix(9) {
+        guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { break }
+        number = number * 10 + Int(byte - UInt8(ascii: "0"))
+        taken.insert(number)
+      }
     }
   }
 }

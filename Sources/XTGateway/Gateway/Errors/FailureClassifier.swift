@@ -41,7 +41,8 @@ package final class FailureClassifier {
   private static let builtIn: [(text: String, meaning: Meaning)] = [
     ("不允许的文本", .content), ("内容违规", .content), ("违规", .content), ("敏感", .content), ("content policy", .content),
     ("content_filter", .content), ("上下文超出", .context), ("上下文长度", .context), ("context length", .context),
-    ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("文件过大", .image),
+    ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("token limit", .context), ("token数", .context),
+    ("token 数", .context), ("文件过大", .image),
     ("文件类型", .image), ("不支持图片", .image), ("图片格式", .image), ("file too large", .image), ("unsupported image", .image),
     ("会话不存在", .session), ("会话已删除", .session), ("session not found", .session), ("session does not exist", .session),
     ("httpcode:429", .model), ("httpcode:404", .model), ("httpcode:4", .upstream), ("httpcode:5", .upstream), ("无可用渠道", .model),
@@ -52,6 +53,7 @@ package final class FailureClassifier {
     ("登录", .token), ("token 无效", .token), ("token无效", .token), ("token 已", .token), ("token已", .token),
     ("token expired", .token), ("token is expired", .token), ("invalid token", .token), ("认证", .token), ("鉴权", .token),
     ("unauthorized", .token), ("系统繁忙", .upstream), ("上游异常", .upstream),
+    ("过期", .token), ("失效", .token),
   ]
 
   package func meaning(of message: String) -> Meaning? {
@@ -61,7 +63,16 @@ package final class FailureClassifier {
       case .text(let part): text.contains(part)
       case .regex(let regex): message.contains(regex)
       }
-    }?.meaning
+    }?.meaning ?? (Self.speaksOfToken(text) ? .token : nil)
+  }
+
+  /// Whether the word `token` stands alone: neither `tokens`, which are counted, nor the parameter `max_token`.
+  private static func speaksOfToken(_ text: String) -> Bool {
+    let parts = text.split(separator: "token", omittingEmptySubsequences: false)
+    func isPartOfWord(_ byte: UInt8?) -> Bool {
+      byte.map { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || $0 == UInt8(ascii: "_") } ?? false
+    }
+    return zip(parts, parts.dropFirst()).contains { !isPartOfWord($0.utf8.last) && !isPartOfWord($1.utf8.first) }
   }
 
   /// A failure in the upstream's envelope, or an event's.

@@ -166,6 +166,8 @@ final class ChatExchange {
     core.log.info("the upstream lost a session; the conversation is replayed in a new one")
     endTransfer()
     hold = nil
+    // The one before has seen its last event.
+    reader = Self.reader(core, stops: stops)
     createSession()
   }
 

@@ -201,7 +201,8 @@ package struct ChatExchangeState: ~Copyable {
     switch due {
     case .keepAlive: return stage == .ended ? .nothing : .sendKeepAlive
     case .queue: return stage == .admission ? refused(poolState()) : .nothing
-    case .timeout(let waiting): return failed(.timeout(waiting))
+    // Behind the record the answer is whole, whatever else runs out.
+    case .timeout(let waiting): return stage == .recorded ? end(.finish(keepsSession: true)) : failed(.timeout(waiting))
     case .grace: return stage == .recorded ? end(.finish(keepsSession: true)) : .nothing
     }
   }

@@ -63,7 +63,7 @@ package struct ExchangeClock {
   package mutating func paused(_ now: UInt64, _ yes: Bool) {
     isPaused = yes
     if !yes {
-      heardAt = now
+      if heardAt != nil { heardAt = now }
       spokeAt = now
     }
   }
