@@ -89,9 +89,9 @@ class Program:
 
 
 class Simulator(Program):
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, port=0):
         assert SIMULATOR.is_file(), f"{SIMULATOR} is missing: build it with `make build`"
-        super().__init__(folder, "xstech-simulator", [SIMULATOR, "--port", "0", *options])
+        super().__init__(folder, "xstech-simulator", [SIMULATOR, "--port", port, *options])
         self.url = wait_until(self._address, "the simulator's address")
         self._accounts = 0
 

@@ -1,6 +1,7 @@
 """One upstream session a conversation: only the new turn is sent, as long as the upstream knows the rest."""
 
 import json
+import time
 
 from chat import MODEL, OTHER_MODEL, ask, assistant, memory, system, user
 from conftest import sdk
@@ -97,15 +98,34 @@ def test_another_key_does_not_reach_a_conversation(start_gateway):
 
 
 def test_idle_sessions_end_and_are_deleted_upstream(start_gateway, simulator):
-    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1})
+    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1, "prepared_per_cookie": 0})
     with sdk(gateway) as client:
-        history = [user("Remember me: 4711.")]
+        history = [user("Remember me: 4711. @memory")]
         history.append(assistant(ask(client, history)))
-        assert len(simulator.sessions(gateway.token)) == 1
-        wait_until(lambda: not simulator.sessions(gateway.token), "the idle session's end at the upstream", seconds=20)
+        session = json.loads(history[-1]["content"])["session"]
+        assert session in ids(simulator, gateway)
+        wait_until(lambda: session not in ids(simulator, gateway), "the idle session's end at the upstream", seconds=20)
         # The conversation itself goes on: its history is written out in a new session.
         answer = memory(client, history)
         assert answer["rounds"] == [] and "4711" in answer["text"]
+
+
+def ids(simulator, gateway):
+    return {session["id"] for session in simulator.sessions(gateway.token)}
+
+
+def test_what_a_crashed_gateway_left_behind_is_deleted(start_gateway, simulator):
+    sessions = {"idle_timeout_seconds": 1, "cleanup_interval_seconds": 60}
+    crashed = start_gateway(sessions=sessions)
+    with sdk(crashed) as client:
+        left = memory(client, [])["session"]
+    crashed.process.kill()
+    crashed.wait()
+    assert left in ids(simulator, crashed)
+    # A gateway that still lived would have touched it within its time, which the simulator's clock tells in seconds.
+    time.sleep(2.1)
+    start_gateway(sessions=sessions, cookies=crashed.config["cookies"])
+    wait_until(lambda: left not in ids(simulator, crashed), "the end of what was left behind")
 
 
 def test_a_conversation_in_use_does_not_expire(start_gateway):

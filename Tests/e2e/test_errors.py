@@ -6,7 +6,7 @@ import openai_schemas
 import pytest
 from chat import MODEL, PATH, body, post
 from conftest import sdk
-from programs import free_port
+from programs import Simulator, free_port, wait_until
 from rawhttp import Connection
 
 
@@ -119,6 +119,30 @@ def test_unreachable_upstream(start_gateway):
             assert failure.value.status_code in (502, 503)
             assert failure.value.code in ("upstream_unreachable", "models_not_loaded")
             openai_schemas.check_error({"error": failure.value.body})
+
+
+def test_an_upstream_that_cannot_be_found(start_gateway):
+    """Every attempt fails for the same reason; what one leaves behind must not spoil the next."""
+    gateway = start_gateway(ready=False, upstream={"base_url": "http://nowhere.invalid"})
+    wait_until(lambda: gateway.err.count("could not be fetched") >= 3, "three attempts", seconds=20)
+    assert "bad argument" not in gateway.err
+
+
+def test_an_upstream_that_comes_back(start_gateway, tmp_path):
+    port = free_port()
+    gateway = start_gateway(ready=False, upstream={"base_url": f"http://127.0.0.1:{port}"}, cookies=[{"authorization": "token-1"}])
+    for _ in range(3):
+        assert post(gateway, "hello").status in (502, 503)
+    upstream = Simulator(tmp_path / "upstream", port=port)
+    gateway.await_models()
+    for _ in range(3):
+        assert post(gateway, "@echo back").json()["choices"][0]["message"]["content"] == "back"
+    # It goes away under kept connections and comes back; nothing is sent twice, so a request may fail meanwhile.
+    upstream.stop()
+    assert post(gateway, "hello").status == 502
+    upstream = Simulator(tmp_path / "upstream", port=port)
+    wait_until(lambda: post(gateway, "@echo again").status == 200, "an answer", seconds=20)
+    upstream.stop()
 
 
 def test_a_refused_token(start_gateway):

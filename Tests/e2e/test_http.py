@@ -205,6 +205,18 @@ def test_too_many_connections(start_gateway):
             connection.socket.close()
 
 
+def test_slow_heads_and_idle_connections(start_gateway):
+    gateway = start_gateway(limits={"header_timeout_ms": 300, "keep_alive_timeout_ms": 300})
+    with Connection(gateway.port) as connection:
+        connection.send(b"GET /health HTTP/1.1\r\nHost:")
+        response = connection.response()
+        assert (response.status, response.json()["error"]["code"]) == (408, "request_timeout")
+        assert connection.closed()
+    with Connection(gateway.port) as connection:
+        assert connection.request("GET", "/health").response().status == 200
+        assert connection.closed(), "an idle connection is closed without a word"
+
+
 def test_without_api_keys_nobody_needs_one(start_gateway):
     gateway = start_gateway(api_keys=[])
     assert httpx.get(gateway.url + "/v1/models").status_code == 200

@@ -142,9 +142,9 @@ def test_a_stop_string_cancels_the_upstream(start_gateway, simulator):
 
 
 def test_a_slow_reader_pauses_the_upstream(start_gateway, simulator, capsys):
-    """Some 90 MB are on offer; while the client reads nothing, the gateway may hold only its own marks' worth."""
+    """Some 30 MB are on offer; while the client reads nothing, the gateway may hold only its own marks' worth."""
     gateway = start_gateway()
-    count = 300_000
+    count = 100_000
     before = gateway.memory()
     with Connection(gateway.port, receive_buffer=65536) as connection:
         connection.post(PATH, gateway.key, body(f"@fault no-object @say {count}", stream=True))

@@ -1,0 +1,75 @@
+"""More requests than the accounts take at a time."""
+
+import openai_schemas
+import pytest
+from chat import PATH, body, numbers, post, stream
+from programs import wait_until
+from rawhttp import Connection, Stream
+
+
+@pytest.fixture
+def busy(start_gateway, simulator):
+    """Starts a gateway whose only place is taken, and gives it with the connection that takes it."""
+    held = []
+
+    def start(**pool):
+        gateway = start_gateway(pool={"max_concurrency": 1, **pool})
+        connection = Connection(gateway.port)
+        held.append(connection)
+        connection.post(PATH, gateway.key, body("@pace 20 @say 60", stream=True))
+        wait_until(lambda: simulator.counts(gateway.token)["in_flight"] == 1, "the first stream")
+        return gateway, connection
+
+    yield start
+    for connection in held:
+        connection.socket.close()
+
+
+def test_a_request_waits_for_its_turn(busy, simulator):
+    gateway, first = busy()
+    second = stream(gateway, "@say 3")
+    assert numbers(second[1].text()) == [0, 1, 2] and second[1].done
+    assert Stream.parse(first.response().body).done
+    assert simulator.counts(gateway.token)["most_in_flight"] == 1
+
+
+def test_a_full_queue_refuses(busy):
+    gateway, _ = busy(queue_limit=0)
+    response = post(gateway, "@say 3")
+    assert (response.status, response.json()["error"]["code"]) == (503, "pool_busy")
+    assert response.json()["error"]["type"] == "service_unavailable"
+    assert int(response.header("retry-after")) >= 1
+    openai_schemas.check_error(response.json())
+
+
+def test_the_wait_is_limited(busy):
+    gateway, _ = busy(queue_timeout_ms=200)
+    response = post(gateway, "@say 3")
+    assert (response.status, response.json()["error"]["code"]) == (503, "pool_busy")
+
+
+def test_a_client_that_leaves_gives_its_place_away(busy):
+    gateway, first = busy()
+    first.socket.close()
+    assert numbers(stream(gateway, "@say 3")[1].text()) == [0, 1, 2]
+
+
+def test_a_client_that_leaves_the_queue(busy, simulator):
+    gateway, first = busy()
+    with Connection(gateway.port) as waiting:
+        waiting.post(PATH, gateway.key, body("@say 3", stream=True))
+    assert Stream.parse(first.response().body).done
+    assert post(gateway, "@say 3").status == 200
+    assert simulator.counts(gateway.token)["started"] == 2
+
+
+def test_work_is_spread_over_the_accounts(start_gateway, simulator):
+    tokens = [simulator.token() for _ in range(3)]
+    gateway = start_gateway(cookies=[{"authorization": token, "name": f"c{n}"} for n, token in enumerate(tokens)])
+    connections = [Connection(gateway.port) for _ in range(6)]
+    for connection in connections:
+        connection.post(PATH, gateway.key, body("@pace 20 @say 20", stream=True))
+    for connection in connections:
+        with connection:
+            assert Stream.parse(connection.response().body).done
+    assert [simulator.counts(token)["finished"] for token in tokens] == [2, 2, 2]
