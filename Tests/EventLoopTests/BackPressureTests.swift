@@ -38,7 +38,8 @@ import Wire
           reader = nil
         }
         reader?.start(after: 30)
-        client.onRead = { connection, _ in if client.received.count == taken + 3_000_000 { connection.shutdown() } }
+        client.onRead = { [unowned client] connection, _ in if client.received.count == taken + 3_000_000 { connection.shutdown() }
+        }
       }
       loop.run()
       #expect(handedBack === rest)

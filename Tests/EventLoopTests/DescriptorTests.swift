@@ -38,7 +38,7 @@ import Wire
         let filler = LoopTimer(loop: loop) { if delegate.failures < 2 { useUpDescriptors() } }
         filler.start(after: 1, repeating: 1)
         var echoedAtFirstFailure = 0
-        delegate.onFail = { error in
+        delegate.onFail = { [unowned delegate] error in
           #expect(error == UVError(UV_EMFILE))
           if delegate.failures == 1 { echoedAtFirstFailure = echoed }
           if delegate.failures == 2 {

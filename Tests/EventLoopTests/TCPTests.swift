@@ -12,7 +12,7 @@ import Wire
       let server = Peer()
       server.onRead = { connection, bytes in _ = try? connection.tryWrite(bytes) }
       server.onEnd = { $0.close() }
-      client.onRead = { connection, _ in if client.received.text == "hello" { connection.shutdown() } }
+      client.onRead = { [unowned client] connection, _ in if client.received.text == "hello" { connection.shutdown() } }
       client.onEnd = { $0.close() }
       try connectPair(loop, client: client, server: server) { first, second in
         #expect(second.peerAddress == "127.0.0.1")

@@ -134,6 +134,29 @@ import Wire
     }
   }
 
+  @Test func everythingIsFreed() throws {
+    weak var loop: EventLoop?
+    weak var client: HTTPClient?
+    weak var connection: TCPConnection?
+    weak var body: ByteBuffer?
+    final class Weak { weak var transfer: HTTPTransfer? }
+    let (complete, cancelled, failed) = (Weak(), Weak(), Weak())
+    try withRig { rig in
+      let buffer = ByteBuffer("body")
+      (loop, client, body) = (rig.loop, rig.client, buffer)
+      complete.transfer = rig.start(.post, body: [HTTPClientBodyPart(buffer)], into: Recorder())
+      failed.transfer = rig.start(url: "ftp://127.0.0.1/", into: Recorder())
+      rig.run()
+      connection = rig.server.connections.first?.tcp
+      let transfer = rig.start(into: Recorder())
+      cancelled.transfer = transfer
+      transfer.cancel()
+      #expect(complete.transfer == nil && failed.transfer == nil)
+    }
+    #expect(cancelled.transfer == nil)
+    #expect(loop == nil && client == nil && connection == nil && body == nil)
+  }
+
   @Test func nothingIsLeftBehind() async {
     await #expect(processExitsWith: .success) {
       func cycle() throws {

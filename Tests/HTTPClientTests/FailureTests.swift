@@ -164,7 +164,9 @@ import Wire
 
   @Test func kindsByMoment() {
     func kind(_ code: UInt32, _ sendings: Int, _ response: Bool, _ verdict: HTTPClientError.Kind? = nil) -> HTTPClientError.Kind {
-      HTTPClientError.kind(.init(rawValue: code), .init(sendings: sendings, hasResponse: response, verdict: verdict))
+      HTTPClientError.kind(
+        .init(rawValue: code),
+        .init(sendings: sendings, hasResponse: response, verdict: verdict.map { HTTPClientError(kind: $0, message: "") }))
     }
     #expect(kind(28, 0, false) == .connectTimeout)
     #expect(kind(35, 0, false) == .notConnected)

@@ -36,7 +36,11 @@ final class TestServer: TCPListenerDelegate {
     onRequest(connection, request)
   }
   func close() {
-    for connection in connections { connection.close() }
+    onRequest = { _, _ in }
+    for connection in connections {
+      (connection.onOver, connection.onWritten) = ({}, {})
+      connection.close()
+    }
     listener?.close()
     listener = nil
   }
@@ -138,6 +142,7 @@ final class Rig {
   let server: TestServer
   let client: HTTPClient
   private var unfinished = 0
+  private var recorders: [Recorder] = []
   var url: String { "http://127.0.0.1:\(server.port)/" }
 
   init(_ configuration: HTTPClientConfiguration) throws {
@@ -151,6 +156,7 @@ final class Rig {
     body: [HTTPClientBodyPart] = [], mayBeSentTwice: Bool = false, into recorder: Recorder
   ) -> HTTPTransfer {
     unfinished += 1
+    recorders.append(recorder)
     let onEnd = recorder.onEnd
     recorder.onEnd = { [self] transfer in
       onEnd(transfer)
@@ -160,6 +166,15 @@ final class Rig {
     let request = HTTPClientRequest(
       method: method, url: url ?? self.url + path, headers: HTTPClientHeaders(headers), body: body, mayBeSentTwice: mayBeSentTwice)
     return client.start(request, delegate: recorder)
+  }
+
+  /// Closes everything, and cuts the cycles that hooks make. Whatever is left open traps when the loop is closed.
+  func close() {
+    client.close()
+    #expect(client.activeTransfers == 0)
+    server.close()
+    for recorder in recorders { (recorder.onHead, recorder.onBytes, recorder.onEnd) = ({ _ in }, { _ in }, { _ in }) }
+    loop.close()
   }
 
   func run() { loop.run() }
@@ -173,7 +188,6 @@ final class Rig {
   }
 }
 
-/// Whatever is left open afterwards traps when the loop is closed.
 func withRig(_ configuration: HTTPClientConfiguration = .init(), _ body: (Rig) throws -> Void) throws {
   let rig = try Rig(configuration)
   let guardian = LoopTimer(loop: rig.loop) {
@@ -183,11 +197,8 @@ func withRig(_ configuration: HTTPClientConfiguration = .init(), _ body: (Rig) t
   guardian.keepsLoopAlive(false)
   guardian.start(after: 30000)
   defer {
-    rig.client.close()
-    #expect(rig.client.activeTransfers == 0)
-    rig.server.close()
     guardian.close()
-    rig.loop.close()
+    rig.close()
   }
   try body(rig)
 }

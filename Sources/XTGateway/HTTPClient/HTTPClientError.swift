@@ -26,13 +26,13 @@ extension HTTPClientError {
     var sendings = 0
     /// Whether any header line came.
     var hasResponse = false
-    /// Set by a callback that ended the transfer for a reason of its own.
-    var verdict: Kind?
+    /// Set by a callback that ended the transfer for a reason of its own; libcurl's words say nothing then.
+    var verdict: HTTPClientError?
   }
 
   /// `code` alone does not say whether the upstream may have seen the request: the moment does.
   static func kind(_ code: CURLcode, _ progress: Progress) -> Kind {
-    if let verdict = progress.verdict { return verdict }
+    if let verdict = progress.verdict { return verdict.kind }
     if progress.sendings == 0 { return code == CURLE_OPERATION_TIMEDOUT ? .connectTimeout : .notConnected }
     switch code {
     // The latter is how libcurl calls HTTP/0.9, that is, anything without a status line.

@@ -59,10 +59,13 @@ package final class HTTPTransfer {
   func tellEnd(_ code: CURLcode, _ details: String) {
     guard let delegate else { return }
     self.delegate = nil
-    let isComplete = code == CURLE_OK && head.isDone && progress.verdict == nil
-    let error = HTTPClientError(
-      kind: HTTPClientError.kind(code, progress), message: isComplete ? "" : HTTPClientError.message(code, details))
-    delegate.transfer(self, didEnd: isComplete ? nil : error)
+    delegate.transfer(self, didEnd: error(code, details))
+  }
+
+  private func error(_ code: CURLcode, _ details: String) -> HTTPClientError? {
+    if let verdict = progress.verdict { return verdict }
+    if code == CURLE_OK && head.isDone { return nil }
+    return HTTPClientError(kind: HTTPClientError.kind(code, progress), message: HTTPClientError.message(code, details))
   }
 
   // MARK: What libcurl's callbacks ask; false or nil ends the transfer.
@@ -71,7 +74,8 @@ package final class HTTPTransfer {
     progress.sendings += 1
     guard progress.sendings > 1, !request.mayBeSentTwice else { return !isCancelled }
     // A reused connection died, and libcurl is about to send the request again on another: the first sending may have arrived.
-    progress.verdict = .noResponse
+    progress.verdict = HTTPClientError(
+      kind: .noResponse, message: "a reused connection died without an answer; the request may not be sent twice")
     return false
   }
 
@@ -84,7 +88,7 @@ package final class HTTPTransfer {
       delegate?.transfer(self, didReceiveHead: head)
       return !isCancelled
     case .invalid:
-      progress.verdict = .invalidResponse
+      progress.verdict = HTTPClientError(kind: .invalidResponse, message: "no valid status line, or a header that is too long")
       return false
     }
   }
@@ -96,7 +100,7 @@ package final class HTTPTransfer {
       return Int(CURL_WRITEFUNC_PAUSE)
     }
     guard head.isDone else {
-      progress.verdict = .invalidResponse
+      progress.verdict = HTTPClientError(kind: .invalidResponse, message: "a body without a head")
       return nil
     }
     delegate?.transfer(self, didReceive: bytes)
