@@ -9,13 +9,16 @@ package enum Call: Sendable {
   case clearContext(id: Int)
   case listSessions(page: Int)
   case completion
+  case login
+  /// The account's credits.
+  case plans(page: Int)
 
   package enum Method: Sendable { case get, post, put, delete }
 
   package var method: Method {
     switch self {
-    case .models, .listSessions: .get
-    case .createSession, .clearContext, .completion: .post
+    case .models, .listSessions, .plans: .get
+    case .createSession, .clearContext, .completion, .login: .post
     case .updateSession: .put
     case .deleteSessions: .delete
     }
@@ -34,13 +37,15 @@ package enum Call: Sendable {
     case .clearContext(let id): return "/api/chat/context-clear/\(id)"
     case .listSessions(let page): return "/api/chat/session?page=\(page)"
     case .completion: return "/api/chat/completions"
+    case .login: return "/api/user/login"
+    case .plans(let page): return "/api/user_plan?page=\(page)"
     }
   }
 
   /// Whether a second sending does no harm.
   package var isIdempotent: Bool {
     switch self {
-    case .models, .updateSession, .deleteSessions, .clearContext, .listSessions: true
+    case .models, .updateSession, .deleteSessions, .clearContext, .listSessions, .login, .plans: true
     case .createSession, .completion: false
     }
   }
@@ -55,6 +60,8 @@ package enum Call: Sendable {
     case .clearContext: "clear_context"
     case .listSessions: "list_sessions"
     case .completion: "completion"
+    case .login: "login"
+    case .plans: "plans"
     }
   }
 
@@ -78,6 +85,25 @@ package enum Call: Sendable {
   }
 }
 
+extension Call {
+  /// The body of `login`.
+  package static func loginBody(account: String, password: String) -> ByteBuffer {
+    let body = ByteBuffer()
+    var writer = JSONWriter(body)
+    writer.beginObject()
+    for (name, text) in [("account", account), ("password", password), ("code", ""), ("captcha", ""), ("invite", "")] {
+      writer.key(name)
+      writer.string(text)
+    }
+    writer.key("agreement")
+    writer.bool(true)
+    writer.key("captchaId")
+    writer.string("")
+    writer.endObject()
+    return body
+  }
+}
+
 /// Header lines of every request.
 package struct RequestHeaders: Sendable {
   package var authorization: String
@@ -92,8 +118,9 @@ package struct RequestHeaders: Sendable {
   }
 
   package func lines(accept: String, hasBody: Bool) -> [String] {
-    var lines = [
-      "authorization: \(authorization)", "x-app-version: \(appVersion)", "accept: \(accept)", "origin: \(origin)",
+    var lines = authorization.isEmpty ? [] : ["authorization: \(authorization)"]
+    lines += [
+      "x-app-version: \(appVersion)", "accept: \(accept)", "origin: \(origin)",
       "referer: \(origin)/chat", "user-agent: \(userAgent)",
     ]
     if hasBody { lines.append("content-type: application/json") }

@@ -73,6 +73,8 @@ package final class AccountDesk {
     carryOut(body(&pool, loop.now))
   }
 
+  func description() -> String { pool.description(loop.now) }
+
   /// What a waiter hears whose time in the queue is over.
   func queueTimeout() -> GatewayError {
     let (now, words) = (loop.now, pool.description(loop.now))

@@ -9,6 +9,8 @@ extension Account {
       name: cookie.name, capacity: cookie.maxConcurrency ?? configuration.pool.maxConcurrency, weight: cookie.weight,
       isEnabled: cookie.enabled,
       tokenEndsAt: AccountToken(cookie.authorization).expiresAt.map { Self.moment($0, now: now, unixNow: Timestamp.unixSeconds) })
+    // To be signed in for.
+    if cookie.authorization.isEmpty { condition = .expired }
   }
 
   /// A time of day on the loop's clock; 0 where it has passed.

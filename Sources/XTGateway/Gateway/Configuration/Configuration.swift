@@ -21,11 +21,18 @@ package struct Configuration: Sendable {
   /// An account of the operator.
   package struct Cookie: Sendable, Equatable {
     package var name: String
+    /// Its token, verbatim; empty where it is signed in for with `login`.
     package var authorization: String
+    package var login: Login?
     /// Completions at a time; nil: `pool.max_concurrency`.
     package var maxConcurrency: Int?
     package var weight = 1
     package var enabled = true
+  }
+
+  package struct Login: Sendable, Equatable {
+    package var account: String
+    package var password: String
   }
 
   package struct APIKey: Sendable, Equatable {

@@ -5,6 +5,14 @@ package func masked(_ secret: String) -> String {
   secret.utf8.count >= 16 ? "\(secret.prefix(4))…" : "…"
 }
 
+extension Configuration {
+  /// What must appear nowhere.
+  var secrets: [String] {
+    let tokens = cookies.flatMap { [$0.authorization, String($0.authorization.split(separator: " ").last ?? ""), $0.login?.password ?? ""] }
+    return (tokens + apiKeys.map(\.key) + [adminKey]).filter { !$0.isEmpty }
+  }
+}
+
 /// Reads an object's members one by one and refuses those that nobody asked for.
 private struct Members {
   private let object: JSONValue
@@ -37,30 +45,43 @@ extension Configuration.Cookie: ConfigurationListElement {
   init(element: JSONValue, index: Int) throws(ValueMistake) {
     let members = try Members(
       element, known: ["name", "authorization", "account", "password", "max_concurrency", "weight", "enabled"])
-    let authorization: String? = try members.value("authorization")
-    guard let authorization, !authorization.isEmpty else {
-      let signsIn = element["account"] != nil || element["password"] != nil
-      throw ValueMistake(
-        reason: signsIn
-          ? "has account and password, which this version cannot sign in with: give its token as \"authorization\""
-          : "needs \"authorization\", the account's token")
-    }
-    guard authorization.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F || $0 == 0x20 }) else {
+    let authorization: String = try members.value("authorization") ?? ""
+    let login = try Self.login(members, hasToken: !authorization.isEmpty)
+    guard authorization.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) else {
       throw ValueMistake(reason: ".authorization holds characters that cannot stand in a header")
     }
     let name: String = try members.value("name") ?? "cookie-\(index + 1)"
     guard !name.isEmpty else { throw ValueMistake(reason: ".name must not be empty") }
     self.init(
-      name: name, authorization: authorization, maxConcurrency: try members.integer("max_concurrency", in: 1...1_000_000),
+      name: name, authorization: authorization, login: login, maxConcurrency: try members.integer("max_concurrency", in: 1...1_000_000),
       weight: try members.integer("weight", in: 1...1_000_000) ?? 1, enabled: try members.value("enabled") ?? true)
+  }
+
+  private static func login(_ members: Members, hasToken: Bool) throws(ValueMistake) -> Configuration.Login? {
+    let account: String = try members.value("account") ?? ""
+    let password: String = try members.value("password") ?? ""
+    if account.isEmpty && password.isEmpty {
+      guard hasToken else { throw ValueMistake(reason: "needs \"authorization\" (the account's token), or \"account\" and \"password\"") }
+      return nil
+    }
+    guard !hasToken else { throw ValueMistake(reason: "has both a token and a password: one of them is enough") }
+    guard !account.isEmpty, !password.isEmpty else { throw ValueMistake(reason: "needs \"account\" and \"password\" together") }
+    return Configuration.Login(account: account, password: password)
   }
 
   func write(to writer: inout JSONWriter) {
     writer.beginObject()
     writer.key("name")
     writer.string(name)
-    writer.key("authorization")
-    writer.string(masked(authorization))
+    if let login {
+      writer.key("account")
+      writer.string(login.account)
+      writer.key("password")
+      writer.string("…")
+    } else {
+      writer.key("authorization")
+      writer.string(masked(authorization))
+    }
     if let maxConcurrency {
       writer.key("max_concurrency")
       writer.int(maxConcurrency)

@@ -1,4 +1,5 @@
 import Wire
+import XSTech
 
 /// Every mistake of a configuration, each in one line that says what to do.
 package struct ConfigurationErrors: Error, Sendable {
@@ -119,12 +120,7 @@ package struct ConfigurationLoader {
     for cookie in configuration.cookies where !names.insert(cookie.name).inserted {
       mistakes.append("cookies: the name \"\(cookie.name)\" is used twice; names must be unique")
     }
-    var tokens: [String: String] = [:]
-    for cookie in configuration.cookies {
-      if let other = tokens.updateValue(cookie.name, forKey: cookie.authorization) {
-        mistakes.append("cookies: \"\(other)\" and \"\(cookie.name)\" are the same account (the same token)")
-      }
-    }
+    checkAccounts()
     if Set(configuration.apiKeys.map(\.key)).count < configuration.apiKeys.count {
       mistakes.append("api_keys: the same key is listed twice")
     }
@@ -135,6 +131,17 @@ package struct ConfigurationLoader {
     }
     if configuration.upstream.httpVersion == .http2, configuration.upstream.baseURL.hasPrefix("http://") {
       mistakes.append("upstream.http_version: \"2\" needs an https:// upstream.base_url")
+    }
+  }
+
+  /// Two entries for one account would be used twice as much as it allows.
+  private mutating func checkAccounts() {
+    var names: [String: String] = [:]
+    for cookie in configuration.cookies {
+      let user = cookie.authorization.isEmpty ? nil : AccountToken(cookie.authorization).userID
+      let identity = cookie.login.map { "account \($0.account)" } ?? user.map { "user \($0)" } ?? "token \(cookie.authorization)"
+      guard let other = names.updateValue(cookie.name, forKey: identity) else { continue }
+      mistakes.append("cookies: \"\(other)\" and \"\(cookie.name)\" are the same account")
     }
   }
 

@@ -60,7 +60,7 @@ package enum ConfigurationTable {
     .init("port", \.port, in: 0...65535, "Port to listen on; 0 takes a free one and logs it."),
     .init(
       "cookies", \.cookies,
-      "The operator's accounts: objects with `authorization` (the token, verbatim), and optionally `name`, `max_concurrency`, `weight`, `enabled`."
+      "The operator's accounts: objects with `authorization` (the token, verbatim) or `account` and `password`, and optionally `name`, `max_concurrency`, `weight`, `enabled`."
     ),
     .init(
       "api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key`, `name`, `max_concurrency` and `requests_per_minute` (0: no limit). Empty: no key is asked for."),

@@ -23,6 +23,7 @@ package final class GatewayCore {
   var modelHealth: ModelHealth
   var statistics = Statistics()
   package private(set) lazy var sessions = makeKeeper()
+  let tokens: TokenKeeper
   private var limiters: [KeyLimiter]
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
@@ -45,13 +46,29 @@ package final class GatewayCore {
       accounts: configuration.cookies.map { Account($0, configuration, now: loop.now) }, limits: .init(configuration),
       breaker: .init(configuration), seed: .random(in: 0 ... .max))
     desk = AccountDesk(loop: loop, pool: pool, log: log)
+    tokens = TokenKeeper(loop: loop, upstream: upstream, desk: desk, configuration: configuration, log: log)
     limiters = configuration.apiKeys.map { KeyLimiter(.init($0), now: loop.now) }
     startedAt = loop.now
   }
 
   package func start() {
     models.onFirstCatalog = { [weak self] in self?.sessions.start() }
+    models.usableAccounts = { [unowned self] in desk.pool.accounts.indices.filter { desk.pool.accounts[$0].canServe(loop.now) } }
+    models.whyNoAccount = { [unowned self] in whyNoAccount }
+    tokens.onToken = { [weak self] _ in self?.models.accountsChanged() }
+    desk.onOutcome = { [weak self] account, outcome in
+      if case .tokenInvalid = outcome { self?.tokens.refused(account) }
+    }
+    tokens.start()
     models.start()
+  }
+
+  private var whyNoAccount: GatewayError? {
+    let accounts = desk.pool.accounts.filter { !$0.isDraining }
+    if accounts.isEmpty { return .noCookies }
+    if tokens.isBusy { return nil }
+    let words = desk.description()
+    return accounts.contains { $0.isEnabled && !$0.isDead } ? .poolUnavailable(words, retryAfterSeconds: nil) : .credentialsExhausted(words)
   }
 
   private func makeKeeper() -> SessionKeeper {
@@ -63,6 +80,7 @@ package final class GatewayCore {
 
   package func close() {
     models.close()
+    tokens.close()
     sessions.close()
     desk.close()
   }

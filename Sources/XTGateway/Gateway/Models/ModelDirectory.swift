@@ -16,6 +16,10 @@ package final class ModelDirectory {
   private var failuresInARow = 0
   private var nextAccount = 0
   package private(set) var catalog: ModelCatalog?
+  /// Which accounts may be asked now.
+  package var usableAccounts: () -> [AccountPool.AccountIndex] = { [] }
+  /// What to answer while there is none; nil: one is being signed in, wait.
+  package var whyNoAccount: () -> GatewayError? = { .noCookies }
   /// Called once, when there is a list for the first time.
   package var onFirstCatalog: (() -> Void)?
 
@@ -24,12 +28,16 @@ package final class ModelDirectory {
   }
 
   package func start() { fetch() }
+  /// An account came (back) into service.
+  package func accountsChanged() {
+    if catalog == nil { fetch() }
+  }
+
   package func close() { timer.close() }
 
   /// Answers at once from the list at hand; while there is none, when the fetch under way is over.
   package func withCatalog(_ body: @escaping (Answer) -> Void) {
     if let catalog { return body(.success(catalog)) }
-    guard configuration.cookies.contains(where: \.enabled) else { return body(.failure(.noCookies)) }
     waiting.append(body)
     fetch()
   }
@@ -42,8 +50,11 @@ package final class ModelDirectory {
 
   private func fetch() {
     guard !isFetching else { return }
-    let accounts = configuration.cookies.indices.filter { configuration.cookies[$0].enabled }
-    guard !accounts.isEmpty else { return }
+    let accounts = usableAccounts()
+    guard !accounts.isEmpty else {
+      if let reason = whyNoAccount() { answer(.failure(reason)) }
+      return
+    }
     isFetching = true
     let account = accounts[nextAccount % accounts.count]
     upstream.call(.models, account: account) { [weak self] outcome in self?.fetched(outcome, accounts: accounts.count) }

@@ -11,36 +11,49 @@ package final class UpstreamClient {
   private let baseURL: String
   private let timeoutMilliseconds: UInt64
   private let completionMayRepeat: Bool
-  /// Header lines by account, made once.
-  private let accounts: [AccountHeaders]
+  /// Header lines by account, made once for each token.
+  private var accounts: [AccountHeaders] = []
+  private let origin: String
+  private let configuration: Configuration
+  /// For calls that nobody's token belongs to.
+  private let withoutToken: AccountHeaders
 
   private struct AccountHeaders {
     let withBody: HTTPClientHeaders
     let withoutBody: HTTPClientHeaders
     let completion: HTTPClientHeaders
+
+    init(token: String, _ configuration: Configuration, origin: String) {
+      let headers = RequestHeaders(
+        authorization: token, appVersion: configuration.upstream.appVersion, userAgent: configuration.upstream.userAgent, origin: origin)
+      let json = "application/json, text/plain, */*"
+      withBody = HTTPClientHeaders(headers.lines(accept: json, hasBody: true))
+      withoutBody = HTTPClientHeaders(headers.lines(accept: json, hasBody: false))
+      completion = HTTPClientHeaders(headers.lines(accept: "text/event-stream", hasBody: true))
+    }
   }
 
   package init(loop: EventLoop, client: HTTPClient, configuration: Configuration) {
     self.loop = loop
     self.client = client
     classifier = FailureClassifier(
-      configuration.pool.errorPatterns, secrets: configuration.cookies.map(\.authorization) + configuration.apiKeys.map(\.key))
+      configuration.pool.errorPatterns, secrets: configuration.secrets)
     var url = configuration.upstream.baseURL
     while url.hasSuffix("/") { url.removeLast() }
     baseURL = url
     timeoutMilliseconds = UInt64(configuration.upstream.firstByteTimeoutMilliseconds)
     completionMayRepeat = configuration.pool.retryAmbiguous
-    let origin = Self.origin(of: url)
-    accounts = configuration.cookies.map { cookie in
-      let headers = RequestHeaders(
-        authorization: cookie.authorization, appVersion: configuration.upstream.appVersion,
-        userAgent: configuration.upstream.userAgent, origin: origin)
-      let json = "application/json, text/plain, */*"
-      return AccountHeaders(
-        withBody: HTTPClientHeaders(headers.lines(accept: json, hasBody: true)),
-        withoutBody: HTTPClientHeaders(headers.lines(accept: json, hasBody: false)),
-        completion: HTTPClientHeaders(headers.lines(accept: "text/event-stream", hasBody: true)))
-    }
+    origin = Self.origin(of: url)
+    self.configuration = configuration
+    withoutToken = AccountHeaders(token: "", configuration, origin: origin)
+    accounts = configuration.cookies.map { AccountHeaders(token: $0.authorization, configuration, origin: origin) }
+  }
+
+  /// Gives an account another token; the next one behind the last is new.
+  package func setToken(_ token: String, account: AccountPool.AccountIndex) {
+    classifier.add(secret: token)
+    let headers = AccountHeaders(token: token, configuration, origin: origin)
+    if account == accounts.count { accounts.append(headers) } else { accounts[account] = headers }
   }
 
   /// Scheme and authority of a URL.
@@ -63,10 +76,10 @@ package final class UpstreamClient {
 
   /// Makes a call that answers with an envelope. `done` comes once, unless the call is cancelled; its value lives during `done` only.
   @discardableResult package func call(
-    _ call: Call, account: AccountPool.AccountIndex, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
+    _ call: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
     let pending = JSONCall(loop: loop, classifier: classifier, done)
-    let headers = accounts[account]
+    let headers = account.map { accounts[$0] } ?? withoutToken
     let request = HTTPClientRequest(
       method: call.method.http, url: baseURL + call.path, headers: body == nil ? headers.withoutBody : headers.withBody,
       body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: call.isIdempotent)
