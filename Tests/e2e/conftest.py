@@ -34,7 +34,8 @@ def configuration(simulator, **more):
 
 def secrets(config):
     """What no log may hold."""
-    return [cookie["authorization"] for cookie in config.get("cookies", [])] + config.get("api_keys", [])
+    keys = [key if isinstance(key, str) else key["key"] for key in config.get("api_keys", [])]
+    return [cookie["authorization"] for cookie in config.get("cookies", [])] + keys
 
 
 @pytest.fixture(scope="session")
