@@ -70,3 +70,16 @@ extension String {
   /// How often `text` occurs.
   fileprivate func components(_ text: String) -> Int { split(separator: text, omittingEmptySubsequences: false).count - 1 }
 }
+
+@Suite("Pages of sessions") struct SessionPageTests {
+  @Test func aPage() throws {
+    let text =
+      #"{"page":1,"size":30,"total":3,"pages":2,"records":[{"id":5,"name":"n","updated":"2026-06-04 10:20:23"},{"id":6},{"id":0},{"name":"x"},7]}"#
+    let page = try #require(try text.withJSON { SessionPage($0) })
+    #expect(page.pages == 2)
+    #expect(page.records.map(\.id) == [5, 6])
+    #expect(page.records.map(\.name) == ["n", ""])
+    #expect(page.records.map(\.updated) == ["2026-06-04 10:20:23", ""])
+    for text in ["{}", #"{"records":{}}"#, "null"] { #expect(try text.withJSON { SessionPage($0) == nil }) }
+  }
+}
