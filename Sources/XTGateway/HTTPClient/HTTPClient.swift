@@ -127,7 +127,8 @@ package final class HTTPClient {
       transfer.easy = nil
       if details.isEmpty && !transfer.isCancelled && code != CURLE_OK { details = easy.errorDetails }
       Self.check(inside { curl_multi_remove_handle(multi, easy.curl) }, "curl_multi_remove_handle")
-      recycle(easy)
+      // After a failure or in the middle of things libcurl may keep the buffer, whose size cannot be set then.
+      if code == CURLE_OK && !transfer.isCancelled { recycle(easy) }
     }
     transfer.tellEnd(code, details)
   }

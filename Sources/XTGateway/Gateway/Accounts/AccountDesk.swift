@@ -38,7 +38,9 @@ package final class AccountDesk {
 
   package func close() { timer.close() }
 
-  func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex]) -> Answer {
+  func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex])
+    -> Answer
+  {
     let ticket = pool.newTicket()
     let request = AccountPool.Request(ticket: ticket, key: key, preferred: preferred, excluded: excluded)
     switch pool.lease(request, now: loop.now) {

@@ -297,7 +297,8 @@ package struct AccountPool {
   private mutating func place(_ index: AccountIndex, _ now: UInt64) {
     let account = accounts[index]
     guard account.canServe(now), account.inFlight < account.capacity else { return ready.remove(index) }
-    ready.update(index, .init(inFlight: account.inFlight, strength: account.capacity * account.weight, lastLeased: account.lastLeased))
+    ready.update(
+      index, .init(inFlight: account.inFlight, strength: account.capacity * account.weight, lastLeased: account.lastLeased))
   }
 
   // MARK: The operator

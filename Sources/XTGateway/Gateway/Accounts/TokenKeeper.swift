@@ -111,7 +111,8 @@ package final class TokenKeeper {
       }), let login = entries[index].login
     else { return }
     isSigningIn = true
-    upstream.call(.login, account: nil, body: Call.loginBody(account: login.account, password: login.password)) { [weak self] outcome in
+    upstream.call(.login, account: nil, body: Call.loginBody(account: login.account, password: login.password)) {
+      [weak self] outcome in
       self?.signedIn(index, outcome)
     }
   }

@@ -8,7 +8,9 @@ package func masked(_ secret: String) -> String {
 extension Configuration {
   /// What must appear nowhere.
   var secrets: [String] {
-    let tokens = cookies.flatMap { [$0.authorization, String($0.authorization.split(separator: " ").last ?? ""), $0.login?.password ?? ""] }
+    let tokens = cookies.flatMap {
+      [$0.authorization, String($0.authorization.split(separator: " ").last ?? ""), $0.login?.password ?? ""]
+    }
     return (tokens + apiKeys.map(\.key) + [adminKey]).filter { !$0.isEmpty }
   }
 }
@@ -53,7 +55,8 @@ extension Configuration.Cookie: ConfigurationListElement {
     let name: String = try members.value("name") ?? "cookie-\(index + 1)"
     guard !name.isEmpty else { throw ValueMistake(reason: ".name must not be empty") }
     self.init(
-      name: name, authorization: authorization, login: login, maxConcurrency: try members.integer("max_concurrency", in: 1...1_000_000),
+      name: name, authorization: authorization, login: login,
+      maxConcurrency: try members.integer("max_concurrency", in: 1...1_000_000),
       weight: try members.integer("weight", in: 1...1_000_000) ?? 1, enabled: try members.value("enabled") ?? true)
   }
 
@@ -61,7 +64,9 @@ extension Configuration.Cookie: ConfigurationListElement {
     let account: String = try members.value("account") ?? ""
     let password: String = try members.value("password") ?? ""
     if account.isEmpty && password.isEmpty {
-      guard hasToken else { throw ValueMistake(reason: "needs \"authorization\" (the account's token), or \"account\" and \"password\"") }
+      guard hasToken else {
+        throw ValueMistake(reason: "needs \"authorization\" (the account's token), or \"account\" and \"password\"")
+      }
       return nil
     }
     guard !hasToken else { throw ValueMistake(reason: "has both a token and a password: one of them is enough") }
@@ -134,7 +139,9 @@ extension Configuration.ErrorPattern: ConfigurationListElement {
     guard FailureClassifier.isValid(match) else {
       throw ValueMistake(reason: ".match must be a text, or a regular expression between slashes")
     }
-    guard Self.blames.contains(blame) else { throw ValueMistake(reason: ".blame must be one of \(Self.blames.joined(separator: ", "))") }
+    guard Self.blames.contains(blame) else {
+      throw ValueMistake(reason: ".blame must be one of \(Self.blames.joined(separator: ", "))")
+    }
   }
 
   func write(to writer: inout JSONWriter) {

@@ -63,7 +63,9 @@ package enum ConfigurationTable {
       "The operator's accounts: objects with `authorization` (the token, verbatim) or `account` and `password`, and optionally `name`, `max_concurrency`, `weight`, `enabled`."
     ),
     .init(
-      "api_keys", \.apiKeys, "Keys that clients must send: strings, or objects with `key`, `name`, `max_concurrency` and `requests_per_minute` (0: no limit). Empty: no key is asked for."),
+      "api_keys", \.apiKeys,
+      "Keys that clients must send: strings, or objects with `key`, `name`, `max_concurrency` and `requests_per_minute` (0: no limit). Empty: no key is asked for."
+    ),
     .init("admin_key", \.adminKey, "Key for `/admin`; empty: `/admin` does not exist.", isSecret: true),
     .init("allow_anonymous", \.allowAnonymous, "Allows to listen beyond loopback without `api_keys`."),
     .init(
@@ -116,16 +118,20 @@ package enum ConfigurationTable {
     .init(
       "pool.affinity_wait_ms", \.pool.affinityWaitMilliseconds, in: 0...86_400_000,
       "How long a conversation waits for its own busy account before it is replayed on another."),
-    .init("pool.max_attempts", \.pool.maxAttempts, in: 1...100, "Accounts tried for one request, before anything of an answer went out."),
+    .init(
+      "pool.max_attempts", \.pool.maxAttempts, in: 1...100, "Accounts tried for one request, before anything of an answer went out."
+    ),
     .init(
       "pool.cooldown_min_ms", \.pool.cooldownMinMilliseconds, in: milliseconds,
       "First pause of an account (or a model) that the upstream limits; doubles each time, one success resets it."),
     .init("pool.cooldown_max_ms", \.pool.cooldownMaxMilliseconds, in: milliseconds, "Longest such pause."),
     .init(
       "pool.breaker_accounts", \.pool.breakerAccounts, in: 2...10_000,
-      "Different accounts (or all, if there are fewer, but at least two) that must fail through the upstream's fault to hold back all requests."),
+      "Different accounts (or all, if there are fewer, but at least two) that must fail through the upstream's fault to hold back all requests."
+    ),
     .init("pool.breaker_window_ms", \.pool.breakerWindowMilliseconds, in: milliseconds, "Within this time."),
-    .init("pool.breaker_probe_ms", \.pool.breakerProbeMilliseconds, in: milliseconds, "How often one request then probes the upstream."),
+    .init(
+      "pool.breaker_probe_ms", \.pool.breakerProbeMilliseconds, in: milliseconds, "How often one request then probes the upstream."),
     .init(
       "pool.error_patterns", \.pool.errorPatterns,
       "More readings of the upstream's words: objects with `match` (a text or `/regex/`), `blame` (`request`, `model`, `account`, `upstream`) and `reason`."

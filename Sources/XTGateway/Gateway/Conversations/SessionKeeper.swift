@@ -144,7 +144,8 @@ package final class SessionKeeper {
     guard let account = reserve.neediest(among: configuration.cookies.indices.lazy.filter { self.canUse($0) }) else { return }
     preparing += 1
     reserve.began(account: account)
-    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [weak self] outcome in
+    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
+      [weak self] outcome in
       self?.made(outcome, account: account)
     }
     refill()
@@ -192,7 +193,8 @@ package final class SessionKeeper {
   /// Makes a session only to learn the upstream's time.
   private func probe(_ account: AccountPool.AccountIndex) {
     guard let model = defaultModel() else { return }
-    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [weak self] outcome in
+    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
+      [weak self] outcome in
       guard let self, case .success(let data) = outcome, let session = data.flatMap(Session.init) else { return }
       discard(id: session.id, account: account)
       sweep(account, upstreamNow: session.updated)
@@ -229,7 +231,8 @@ package final class SessionKeeper {
 
   private func delete(_ leftovers: [Int], of account: AccountPool.AccountIndex) {
     guard !leftovers.isEmpty else { return }
-    log.info("\(leftovers.count) sessions that an earlier gateway left behind on \(configuration.cookies[account].name) are deleted")
+    log.info(
+      "\(leftovers.count) sessions that an earlier gateway left behind on \(configuration.cookies[account].name) are deleted")
     for id in leftovers { janitor.discard(id: id, account: account) }
   }
 }

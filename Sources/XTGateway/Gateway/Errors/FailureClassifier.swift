@@ -41,7 +41,8 @@ package final class FailureClassifier {
   private static let builtIn: [(text: String, meaning: Meaning)] = [
     ("不允许的文本", .content), ("内容违规", .content), ("违规", .content), ("敏感", .content), ("content policy", .content),
     ("content_filter", .content), ("上下文超出", .context), ("上下文长度", .context), ("context length", .context),
-    ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("token limit", .context), ("token数", .context),
+    ("context_length", .context), ("maximum context", .context), ("too many tokens", .context), ("token limit", .context),
+    ("token数", .context),
     ("token 数", .context), ("文件过大", .image),
     ("文件类型", .image), ("不支持图片", .image), ("图片格式", .image), ("file too large", .image), ("unsupported image", .image),
     ("会话不存在", .session), ("会话已删除", .session), ("session not found", .session), ("session does not exist", .session),

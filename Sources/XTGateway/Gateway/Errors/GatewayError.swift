@@ -123,7 +123,8 @@ extension GatewayError {
     case .modelNotFound, .modelUnavailable: "model"
     case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
     case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .keyLimited, .tokenRejected,
-      .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost,
+      .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed,
+      .sessionLost,
       .timeout, .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable, .modelsNotLoaded, .shuttingDown:
       nil
     }
@@ -147,7 +148,8 @@ extension GatewayError {
     case .tokenRejected(let words):
       "The upstream does not accept the gateway's account; its operator has to renew the token. It says: \(words)"
     case .outOfCredits(let words): "The gateway's account has no credits left at the upstream. It says: \(words)"
-    case .credentialsExhausted(let state): "No XSTech account has a valid token and credits left; the operator has to renew them: \(state)."
+    case .credentialsExhausted(let state):
+      "No XSTech account has a valid token and credits left; the operator has to renew them: \(state)."
     case .unreachable(let reason): "The upstream cannot be reached: \(reason)"
     case .connectionLost(let reason): "The upstream's connection died without an answer: \(reason)"
     case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"

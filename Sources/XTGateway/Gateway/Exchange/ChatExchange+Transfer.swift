@@ -7,6 +7,7 @@ extension ChatExchange: HTTPTransferDelegate {
   func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) {
     guard state.stage != .ended else { return }
     clock.heard(core.loop.now)
+    rearm()
     do throws(GatewayError) {
       let response = try CompletionResponse(head, classifier: core.upstream.classifier)
       self.response = response

@@ -65,7 +65,8 @@ final class ChatExchange {
     record.isStream = request.stream
     if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
     stops = query.stops
-    encoder = OpenAIDialect.encoder(for: request, http: http, id: core.identifiers.next(), head: core.answerHead(record.requestID, client))
+    encoder = OpenAIDialect.encoder(
+      for: request, http: http, id: core.identifiers.next(), head: core.answerHead(record.requestID, client))
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: request.stream)
     timer = LoopTimer(loop: core.loop) { [unowned self] in timerFired() }
     rearm()
@@ -147,7 +148,8 @@ final class ChatExchange {
   private func createSession() {
     guard let account = lease?.account else { return }
     let attempt = state.attempts
-    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [self] outcome in
+    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
+      [self] outcome in
       let isCurrent = state.stage == .creating && state.attempts == attempt
       switch outcome {
       case .failure(let error): if isCurrent { fail(error) }
@@ -228,7 +230,8 @@ final class ChatExchange {
 
   private func noteAttempt(_ error: GatewayError, then: String) {
     let account = lease.map { core.desk.pool.accounts[$0.account].name } ?? ""
-    core.log.notice("attempt \(state.attempts) of \(record.requestID) on \(account) failed (\(error.code)): \(error.message); \(then)")
+    core.log.notice(
+      "attempt \(state.attempts) of \(record.requestID) on \(account) failed (\(error.code)): \(error.message); \(then)")
   }
 
   /// What was said to the session is uncertain: it is of no use any more.

@@ -68,7 +68,8 @@ package final class GatewayCore {
     if accounts.isEmpty { return .noCookies }
     if tokens.isBusy { return nil }
     let words = desk.description()
-    return accounts.contains { $0.isEnabled && !$0.isDead } ? .poolUnavailable(words, retryAfterSeconds: nil) : .credentialsExhausted(words)
+    return accounts.contains { $0.isEnabled && !$0.isDead }
+      ? .poolUnavailable(words, retryAfterSeconds: nil) : .credentialsExhausted(words)
   }
 
   private func makeKeeper() -> SessionKeeper {

@@ -58,7 +58,9 @@ package final class GatewayService: HTTPService {
 
   private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ client: ClientIdentity) {
     var record = record
-    if let type = http.head.headers["content-type"], !Self.isJSON(type) { return refuse(.unsupportedMediaType(type), http, &record) }
+    if let type = http.head.headers["content-type"], !Self.isJSON(type) {
+      return refuse(.unsupportedMediaType(type), http, &record)
+    }
     if let error = core.beginChat(client) { return refuse(error, http, &record, client) }
     let exchange = ChatExchange(core: core, http: http, record: record, client: client)
     http.delegate = exchange

@@ -8,7 +8,8 @@ struct Health {
 
   init(_ core: GatewayCore) {
     self.core = core
-    let canServe = core.desk.pool.accounts.isEmpty || core.desk.pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
+    let canServe =
+      core.desk.pool.accounts.isEmpty || core.desk.pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
     word = core.isDraining ? "draining" : canServe ? "healthy" : "unavailable"
     status = word == "healthy" ? 200 : 503
   }

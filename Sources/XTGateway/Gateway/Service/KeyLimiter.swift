@@ -17,7 +17,8 @@ package struct KeyLimiter {
     var message: String {
       switch self {
       case .tooMany(let limit): "Rate limit reached for this API key: \(limit) requests at a time."
-      case .tooOften(let limit, let seconds): "Rate limit reached for this API key: \(limit) requests per minute. Try again in \(seconds) s."
+      case .tooOften(let limit, let seconds):
+        "Rate limit reached for this API key: \(limit) requests per minute. Try again in \(seconds) s."
       }
     }
 
@@ -73,7 +74,8 @@ package struct KeyLimiter {
     guard limits.perMinute > 0 else { return nil }
     fill(now)
     let missing = limits.perMinute * Self.cost - level
-    return Status(limit: limits.perMinute, remaining: level / Self.cost, resetMilliseconds: (missing + limits.perMinute - 1) / limits.perMinute)
+    return Status(
+      limit: limits.perMinute, remaining: level / Self.cost, resetMilliseconds: (missing + limits.perMinute - 1) / limits.perMinute)
   }
 
   /// One request in units of the bucket, which gains `perMinute` of them a millisecond.

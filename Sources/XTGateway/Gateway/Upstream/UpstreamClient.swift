@@ -25,7 +25,8 @@ package final class UpstreamClient {
 
     init(token: String, _ configuration: Configuration, origin: String) {
       let headers = RequestHeaders(
-        authorization: token, appVersion: configuration.upstream.appVersion, userAgent: configuration.upstream.userAgent, origin: origin)
+        authorization: token, appVersion: configuration.upstream.appVersion, userAgent: configuration.upstream.userAgent,
+        origin: origin)
       let json = "application/json, text/plain, */*"
       withBody = HTTPClientHeaders(headers.lines(accept: json, hasBody: true))
       withoutBody = HTTPClientHeaders(headers.lines(accept: json, hasBody: false))
