@@ -28,7 +28,7 @@ package enum Transcript {
   }
 
   /// The whole conversation, for a fresh session.
-  /// - Parameter maxFiles: files in one message; of earlier turns' images the newest are sent, a note stands for the others.
+  /// - Parameter maxFiles: files in one message; of earlier turns' images the newest are sent, words stand for the others.
   package static func replay(of query: ChatQuery, maxFiles: Int) -> OutgoingMessage {
     guard query.historyCount > 0 else { return newTurns(of: query) }
     let tag = freeTag(query.turns[...])
@@ -42,26 +42,31 @@ package enum Transcript {
 
       """
     for turn in query.history {
-      var notes: [String] = []
+      var names: [String] = []
       for image in turn.images {
-        notes.append(
-          imageNumber < 0 ? "[an image that is no longer attached]" : "[attached: \(OutgoingMessage.fileName(imageNumber, image))]")
+        names.append(imageNumber < 0 ? lostImage : OutgoingMessage.fileName(imageNumber, image))
         imageNumber += 1
       }
-      text += enclosed(turn, tag: tag, notes: notes)
+      text += enclosed(turn, tag: tag, images: names)
     }
     if !query.newTurns.isEmpty { text += "\n" + self.current(query.newTurns, tag: tag) }
     return OutgoingMessage(text: text, images: kept + current)
   }
 
-  /// User turns as they are; whoever else speaks is named.
+  /// Stands for an image that is not sent.
+  private static let lostImage = "no longer attached"
+
+  /// User turns as they are; whoever else speaks is named. Users who say nothing at all are named too: the upstream refuses an empty
+  /// message.
   private static func current(_ turns: ArraySlice<Turn>, tag: String) -> String {
-    turns.map { $0.role == .user ? $0.text : enclosed($0, tag: tag, notes: []) }.joined(separator: "\n\n")
+    let isSilent = !turns.contains { $0.role == .user && !($0.text.isEmpty && $0.images.isEmpty) }
+    return turns.map { $0.role == .user && !isSilent ? $0.text : enclosed($0, tag: tag, images: []) }.joined(separator: "\n\n")
   }
 
-  private static func enclosed(_ turn: Turn, tag: String, notes: [String]) -> String {
-    let body = ([turn.text] + notes).filter { !$0.isEmpty }.joined(separator: "\n")
-    return "<\(tag) from=\"\(turn.role.label)\">\n\(body)\n</\(tag)>\n"
+  /// The images stand in the tag, where no text can imitate them.
+  private static func enclosed(_ turn: Turn, tag: String, images: [String]) -> String {
+    let attached = images.isEmpty ? "" : " images=\"\(images.joined(separator: ", "))\""
+    return "<\(tag) from=\"\(turn.role.label)\"\(attached)>\n\(turn.text)\n</\(tag)>\n"
   }
 
   private static let tagName: StaticString = "message-"
