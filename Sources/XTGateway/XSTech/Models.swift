@@ -45,3 +45,20 @@ extension Model {
       takesImages: attributes?["capabilities"]?["imageInput"]?.bool ?? true)
   }
 }
+
+/// One page of `GET /api/user_plan`: what an account has bought and not used yet.
+package struct Plans {
+  /// Credits left in plans that have not ended.
+  package let usable: Int
+  package let isLast: Bool
+
+  package init?(_ data: JSONValue) {
+    guard let records = data["records"], records.kind == .array else { return nil }
+    var sum = 0.0
+    for plan in records.elements where plan["isExpire"]?.bool != true && plan["isExpire"]?.int ?? 0 == 0 {
+      sum += max(0, plan["usable"]?.double ?? 0)
+    }
+    usable = Int(min(sum, 1e15))
+    isLast = records.count == 0 || (data["page"]?.int ?? 1) >= (data["pages"]?.int ?? 1)
+  }
+}

@@ -53,6 +53,26 @@ package struct Account: Sendable {
     }
   }
 
+  /// Why it does not serve, in a word; nil when it does.
+  package var reason: String? {
+    if isDraining { return "removed" }
+    guard isEnabled else { return "operator" }
+    switch condition {
+    case .ready: return nil
+    case .cooling(_, let reason): return reason.rawValue
+    case .outOfCredits: return "credits"
+    case .expired: return "token"
+    }
+  }
+
+  /// When it comes back by itself (ms, monotonic).
+  package var restsUntil: UInt64? {
+    switch condition {
+    case .cooling(let until, _), .outOfCredits(let until): until
+    case .ready, .expired: nil
+    }
+  }
+
   /// As `/admin/accounts` calls it.
   package var stateName: String {
     if isDraining { return "draining" }

@@ -62,6 +62,11 @@ package struct ConversationTable {
     return expired
   }
 
+  /// How many sessions each account holds.
+  package var countByAccount: [AccountPool.AccountIndex: Int] {
+    slots.reduce(into: [:]) { counts, slot in if let session = slot.session { counts[session.account, default: 0] += 1 } }
+  }
+
   /// Removes and returns everything.
   package mutating func removeAll() -> [LiveSession] { expire(filedBefore: .max) }
 

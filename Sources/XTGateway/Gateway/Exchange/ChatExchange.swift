@@ -129,6 +129,8 @@ final class ChatExchange {
     }
   }
 
+  var holdsSession: Bool { hold != nil }
+
   private var model: String { models.first ?? "" }
 
   /// There is an account: finds a session on it.

@@ -24,6 +24,7 @@ package final class GatewayCore {
   var statistics = Statistics()
   package private(set) lazy var sessions = makeKeeper()
   let tokens: TokenKeeper
+  let credits: CreditsWatch
   private var limiters: [KeyLimiter]
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
@@ -47,6 +48,7 @@ package final class GatewayCore {
       breaker: .init(configuration), seed: .random(in: 0 ... .max))
     desk = AccountDesk(loop: loop, pool: pool, log: log)
     tokens = TokenKeeper(loop: loop, upstream: upstream, desk: desk, configuration: configuration, log: log)
+    credits = CreditsWatch(loop: loop, upstream: upstream, desk: desk)
     limiters = configuration.apiKeys.map { KeyLimiter(.init($0), now: loop.now) }
     startedAt = loop.now
   }
@@ -60,6 +62,7 @@ package final class GatewayCore {
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }
     }
     tokens.start()
+    credits.start()
     models.start()
   }
 
@@ -82,6 +85,7 @@ package final class GatewayCore {
   package func close() {
     models.close()
     tokens.close()
+    credits.close()
     sessions.close()
     desk.close()
   }
@@ -102,6 +106,9 @@ package final class GatewayCore {
   // MARK: Running exchanges
 
   package var runningCount: Int { running.count }
+
+  /// Sessions in the hands of running exchanges.
+  var runningSessions: Int { running.values.count { $0.holdsSession } }
 
   func began(_ exchange: ChatExchange) { running[ObjectIdentifier(exchange)] = exchange }
 

@@ -24,13 +24,12 @@ struct APIKeys {
     return match.map(Verdict.key) ?? .refused
   }
 
-  /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case), or `x-api-key`.
-  private static func offered(_ headers: HTTPHeaders) -> String? {
-    if let authorization = headers["authorization"] {
-      let parts = authorization.split(separator: " ", maxSplits: 1)
-      if parts.count == 2, parts[0].lowercased() == "bearer" { return String(parts[1].drop { $0 == " " }) }
-    }
-    return headers["x-api-key"]
+  private static func offered(_ headers: HTTPHeaders) -> String? { bearer(headers) ?? headers["x-api-key"] }
+
+  /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case).
+  static func bearer(_ headers: HTTPHeaders) -> String? {
+    guard let parts = headers["authorization"]?.split(separator: " ", maxSplits: 1), parts.count == 2 else { return nil }
+    return parts[0].lowercased() == "bearer" ? String(parts[1].drop { $0 == " " }) : nil
   }
 
   /// Takes time by the offered key's length alone.

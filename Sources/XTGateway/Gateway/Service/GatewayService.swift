@@ -19,7 +19,7 @@ package final class GatewayService: HTTPService {
   }
 
   package func requestStarted(_ http: HTTPServerExchange) {
-    let route = Route(path: http.head.path)
+    let route = Route(path: http.head.path).flatMap(existing)
     var record = AccessRecord(
       requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other", client: http.peerAddress,
       startedAt: core.loop.now)
@@ -29,6 +29,7 @@ package final class GatewayService: HTTPService {
     }
     guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
+    if case .admin(let route) = route { return sendAdmin(route, http, &record) }
     let client: ClientIdentity
     switch keys.check(http.head.headers) {
     case .refused: return refuse(.invalidAPIKey, http, &record)
@@ -37,7 +38,7 @@ package final class GatewayService: HTTPService {
     }
     record.key = client.name
     switch route {
-    case .health, .server: break
+    case .health, .server, .admin: break
     case .models, .model: sendModels(route, http, record)
     case .chatCompletions: startChat(http, record, client)
     }
@@ -85,6 +86,20 @@ package final class GatewayService: HTTPService {
         respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
       }
     }
+  }
+
+  /// Without an admin key there is no `/admin`.
+  private func existing(_ route: Route) -> Route? {
+    if case .admin = route, core.configuration.adminKey.isEmpty { return nil }
+    return route
+  }
+
+  private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
+    guard let offered = APIKeys.bearer(http.head.headers), APIKeys.areEqual(core.configuration.adminKey, offered) else {
+      return refuse(.invalidAPIKey, http, &record)
+    }
+    guard let body = AdminService(core: core).answer(route) else { return refuse(.unknownURL(path: http.head.path), http, &record) }
+    respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
   }
 
   private func sendHealth(_ http: HTTPServerExchange, _ record: inout AccessRecord) {

@@ -9,6 +9,7 @@ enum Route: Equatable {
   case chatCompletions
   /// `OPTIONS *`
   case server
+  case admin(AdminService.Route)
 
   init?(path: String) {
     switch path {
@@ -20,8 +21,10 @@ enum Route: Equatable {
         self = .models
       } else if rest == "/chat/completions" {
         self = .chatCompletions
-      } else if rest.hasPrefix("/models/"), rest.utf8.count > 8, let id = Self.percentDecoded(rest.dropFirst(8)) {
+      } else if rest.hasPrefix("/models/"), rest.utf8.count > 8, let id = PercentEncoding.decode(rest.dropFirst(8)) {
         self = .model(id: id)
+      } else if let route = AdminService.Route(path: path) {
+        self = .admin(route)
       } else {
         return nil
       }
@@ -36,6 +39,7 @@ enum Route: Equatable {
     case .model: "/v1/models/{id}"
     case .chatCompletions: "/v1/chat/completions"
     case .server: "*"
+    case .admin(let route): route.template
     }
   }
 
@@ -45,6 +49,7 @@ enum Route: Equatable {
     case .health, .models, .model: "GET, HEAD, OPTIONS"
     case .chatCompletions: "POST, OPTIONS"
     case .server: "OPTIONS"
+    case .admin(let route): route.allowed
     }
   }
 
@@ -53,30 +58,7 @@ enum Route: Equatable {
     case .health, .models, .model: method == .get || method == .head
     case .chatCompletions: method == .post
     case .server: false
-    }
-  }
-
-  /// RFC 3986, section 2.1; nil if malformed or not UTF-8.
-  private static func percentDecoded(_ text: Substring) -> String? {
-    var bytes: [UInt8] = []
-    var rest = Array(text.utf8)[...]
-    while let byte = rest.popFirst() {
-      guard byte == UInt8(ascii: "%") else {
-        bytes.append(byte)
-        continue
-      }
-      guard let high = rest.popFirst().flatMap(hexDigit), let low = rest.popFirst().flatMap(hexDigit) else { return nil }
-      bytes.append(high << 4 | low)
-    }
-    return String(validating: bytes, as: UTF8.self)
-  }
-
-  private static func hexDigit(_ byte: UInt8) -> UInt8? {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - 48
-    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - 87
-    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - 55
-    default: nil
+    case .admin(let route): route.allows(method)
     }
   }
 }

@@ -1,0 +1,59 @@
+import EventLoop
+import Wire
+import XSTech
+
+/// Asks at leisure how many credits the accounts have left: one call at a time, each account once in a while.
+package final class CreditsWatch {
+  private let loop: EventLoop
+  private let upstream: UpstreamClient
+  private let desk: AccountDesk
+  private var credits: [AccountPool.AccountIndex: Int] = [:]
+  private var next = 0
+  private var isAsking = false
+  private lazy var timer = makeTimer()
+
+  /// Between two calls; an account's turn comes after all others'.
+  private static let pauseMilliseconds: UInt64 = 15_000
+  private static let maxPages = 20
+
+  init(loop: EventLoop, upstream: UpstreamClient, desk: AccountDesk) { (self.loop, self.upstream, self.desk) = (loop, upstream, desk) }
+
+  func start() { timer.start(after: 1000, repeating: Self.pauseMilliseconds) }
+  func close() { timer.close() }
+
+  /// Nil: not known.
+  package subscript(_ account: AccountPool.AccountIndex) -> Int? { credits[account] }
+
+  private func makeTimer() -> LoopTimer {
+    let timer = LoopTimer(loop: loop) { [weak self] in self?.askNext() }
+    timer.keepsLoopAlive(false)
+    return timer
+  }
+
+  private func askNext() {
+    let count = desk.pool.accounts.count
+    guard !isAsking, count > 0 else { return }
+    for offset in 0..<count {
+      let account = (next + offset) % count
+      guard desk.pool.accounts[account].canServe(loop.now) else { continue }
+      next = account + 1
+      isAsking = true
+      return ask(account, page: 1, sum: 0)
+    }
+  }
+
+  private func ask(_ account: AccountPool.AccountIndex, page: Int, sum: Int) {
+    upstream.call(.plans(page: page), account: account) { [weak self] outcome in
+      guard let self else { return }
+      // What cannot be learned now may be learned next time; requests tell soon enough when credits are gone.
+      guard case .success(let data?) = outcome, let plans = Plans(data) else { return isAsking = false }
+      let sum = sum + plans.usable
+      if plans.isLast || page >= Self.maxPages {
+        credits[account] = sum
+        isAsking = false
+      } else {
+        ask(account, page: page + 1, sum: sum)
+      }
+    }
+  }
+}
