@@ -53,3 +53,24 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+// Fuzz targets and the parser that the differential tests ask; only `scripts/fuzz` and `scripts/differential` build them.
+if Context.environment["XTGATEWAY_FUZZ"] != nil {
+  func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    // Its main function is libFuzzer's.
+    .executableTarget(
+      name: "Fuzz\(name)", dependencies: ["FuzzSupport", "Wire"] + dependencies, path: "Fuzz/\(name)",
+      swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+  }
+  package.targets += [
+    .target(name: "FuzzSupport", dependencies: ["Wire"], path: "Fuzz/Support"),
+    fuzzer("HTTP", []),
+    fuzzer("SSE", []),
+    fuzzer("JSON", []),
+    .target(name: "AnswerSupport", dependencies: ["FuzzSupport", "Gateway", "Wire", "XSTech"], path: "Fuzz/AnswerSupport"),
+    fuzzer("Events", ["AnswerSupport", "Gateway", "XSTech"]),
+    fuzzer("Answer", ["AnswerSupport", "Gateway", "XSTech"]),
+    fuzzer("Chat", ["OpenAI"]),
+    .executableTarget(name: "HTTPVerdicts", dependencies: ["FuzzSupport", "Wire"], path: "Fuzz/Verdicts"),
+  ]
+}

@@ -93,7 +93,12 @@ package struct AnswerFilter: ~Copyable {
       halfPair.removeAll()
       ([0xEF, 0xBF, 0xBD] as [UInt8]).withUnsafeBytes { take($0, to: &sink) }
     }
-    give(held.count, to: &sink)
+    if phase == .front {
+      // White space alone, or what only began like a tag: it is an answer like any other.
+      phase = .answer
+      lookForStop(to: &sink)
+    }
+    if phase != .stopped { give(held.count, to: &sink) }
   }
 
   private mutating func whole<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
