@@ -18,7 +18,7 @@ func serve(configurationPath: String?) -> Int32 {
     return ExitStatus.invalidConfiguration
   }
   do throws(UVError) {
-    let program = try Program(configuration: configuration, sink: sink)
+    let program = try Program(configuration: configuration, path: configurationPath, sink: sink)
     return program.run()
   } catch {
     printError("cannot start: \(error)")
@@ -31,7 +31,7 @@ final class Program {
   private enum Phase { case serving, draining, cleaning }
 
   private let configuration: Configuration
-  private let sink: LogSink
+  private let configurationPath: String?
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let core: GatewayCore
@@ -40,8 +40,8 @@ final class Program {
   private var phase = Phase.serving
   private lazy var budget = LoopTimer(loop: loop) { [unowned self] in budgetSpent() }
 
-  init(configuration: Configuration, sink: LogSink) throws(UVError) {
-    (self.configuration, self.sink) = (configuration, sink)
+  init(configuration: Configuration, path: String?, sink: LogSink) throws(UVError) {
+    (self.configuration, configurationPath) = (configuration, path)
     loop = try EventLoop()
     let client = HTTPClient(loop: loop, configuration: .init(configuration))
     upstream = UpstreamClient(loop: loop, client: client, configuration: configuration)
@@ -55,9 +55,12 @@ final class Program {
     }
     do throws(UVError) {
       try server.listen(host: configuration.host, port: configuration.port)
-      signals = try [SIGINT, SIGTERM].map { number throws(UVError) in
-        try SignalHandle(loop: loop, signal: number) { [unowned self] in received(number) }
-      }
+      let hangUp = try SignalHandle(loop: loop, signal: SIGHUP) { [unowned self] in reload() }
+      signals =
+        try [hangUp]
+        + [SIGINT, SIGTERM].map { number throws(UVError) in
+          try SignalHandle(loop: loop, signal: number) { [unowned self] in received(number) }
+        }
     } catch {
       printError("cannot listen on \(configuration.host) port \(configuration.port): \(error). Is another program using the port?")
       return ExitStatus.cannotListen
@@ -82,14 +85,23 @@ final class Program {
     }
   }
 
+  /// An invalid configuration changes nothing.
+  private func reload() {
+    guard phase == .serving else { return }
+    guard let configuration = loadConfiguration(configurationPath) else {
+      return core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
+    }
+    core.reload(configuration)
+  }
+
   // MARK: The end
 
   private func received(_ signal: Int32) {
     guard phase == .serving else { exit(128 + signal) }
     phase = .draining
-    core.log.notice("draining: \(core.runningCount) requests under way, at most \(configuration.shutdownTimeoutSeconds) s")
+    core.log.notice("draining: \(core.runningCount) requests under way, at most \(core.configuration.shutdownTimeoutSeconds) s")
     core.drain()
-    budget.start(after: UInt64(configuration.shutdownTimeoutSeconds) * 1000)
+    budget.start(after: UInt64(core.configuration.shutdownTimeoutSeconds) * 1000)
     server.drain { [unowned self] in cleanUp() }
   }
 

@@ -333,7 +333,16 @@ package struct AccountPool {
     place(index, now)
   }
 
-  /// The configuration changed: what is new joins, what is gone drains, the rest keeps its counters.
+  /// Takes no new requests; running ones finish.
+  package mutating func drain(_ index: AccountIndex, now: UInt64) -> [Grant] {
+    accounts[index].isDraining = true
+    place(index, now)
+    return []
+  }
+
+  package mutating func configureBreaker(_ limits: Breaker.Limits) { breaker.limits = limits }
+
+  /// The configuration changed: what is new (nil) joins, the rest keeps its counters.
   package mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {
     guard let index else {
       accounts.append(account)
@@ -344,7 +353,6 @@ package struct AccountPool {
     accounts[index].capacity = account.capacity
     accounts[index].weight = account.weight
     accounts[index].isEnabled = account.isEnabled
-    accounts[index].isDraining = account.isDraining
     place(index, now)
     return serve(now)
   }

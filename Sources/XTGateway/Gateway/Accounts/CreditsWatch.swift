@@ -16,7 +16,9 @@ package final class CreditsWatch {
   private static let pauseMilliseconds: UInt64 = 15_000
   private static let maxPages = 20
 
-  init(loop: EventLoop, upstream: UpstreamClient, desk: AccountDesk) { (self.loop, self.upstream, self.desk) = (loop, upstream, desk) }
+  init(loop: EventLoop, upstream: UpstreamClient, desk: AccountDesk) {
+    (self.loop, self.upstream, self.desk) = (loop, upstream, desk)
+  }
 
   func start() { timer.start(after: 1000, repeating: Self.pauseMilliseconds) }
   func close() { timer.close() }

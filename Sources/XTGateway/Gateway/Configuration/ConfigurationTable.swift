@@ -53,6 +53,14 @@ package enum ConfigurationTable {
 
   package static let keys: [ConfigurationKey] = server + upstream + models + pool + limits + log
 
+  /// A key's value as JSON.
+  static func text(of name: String, in configuration: Configuration) -> String {
+    let buffer = ByteBuffer()
+    var writer = JSONWriter(buffer)
+    keys.first { $0.name == name }?.write(configuration, &writer)
+    return buffer.text
+  }
+
   private static let server: [ConfigurationKey] = [
     .init(
       "host", \.host, "Address to listen on. Anything but loopback needs `api_keys` or `allow_anonymous`.",

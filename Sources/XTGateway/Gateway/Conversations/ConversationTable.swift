@@ -20,7 +20,7 @@ package struct ConversationTable {
   private var newestByKey: [ConversationKey: Int] = [:]
   private var oldest = -1
   private var newest = -1
-  private let capacity: Int
+  package var capacity: Int
 
   package private(set) var count = 0
 
@@ -60,6 +60,18 @@ package struct ConversationTable {
     var expired: [LiveSession] = []
     while oldest >= 0, slots[oldest].filedAt <= deadline, let session = evictOldest() { expired.append(session) }
     return expired
+  }
+
+  /// Removes and returns every session of an account.
+  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
+    var removed: [LiveSession] = []
+    for index in slots.indices {
+      guard let session = slots[index].session, session.account == account else { continue }
+      unlinkTwin(index)
+      remove(index)
+      removed.append(session)
+    }
+    return removed
   }
 
   /// How many sessions each account holds.

@@ -8,7 +8,7 @@ import XSTech
 package final class SessionKeeper {
   private let loop: EventLoop
   private let upstream: UpstreamClient
-  private let configuration: Configuration
+  private var configuration: Configuration
   private let log: Logger
   /// Which accounts may be asked to do something now.
   private let canUse: (AccountPool.AccountIndex) -> Bool
@@ -54,7 +54,23 @@ package final class SessionKeeper {
     let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
     cleanupTimer.start(after: interval, repeating: interval)
     refill()
-    for account in configuration.cookies.indices where reserve.target == 0 && canUse(account) { probe(account) }
+    for account in 0..<reserve.accountCount where reserve.target == 0 && canUse(account) { probe(account) }
+  }
+
+  /// The configuration changed; accounts may have joined.
+  package func configure(_ configuration: Configuration, accounts: Int) {
+    self.configuration = configuration
+    reserve.grow(to: accounts)
+    table.capacity = configuration.sessions.max
+    reserve.target = configuration.sessions.preparedPerCookie
+    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
+    cleanupTimer.start(after: interval, repeating: interval)
+    refill()
+  }
+
+  /// An account was removed: what it holds is deleted.
+  package func leave(_ account: AccountPool.AccountIndex) {
+    for session in table.remove(account: account) + reserve.remove(account: account) { discard(session) }
   }
 
   package func close() {
@@ -141,7 +157,7 @@ package final class SessionKeeper {
   private func refill() {
     guard !isClosing, reserve.target > 0, preparing < Self.parallelPreparations, !retryTimer.isActive else { return }
     guard let model = reserve.favouriteModel ?? defaultModel() else { return }
-    guard let account = reserve.neediest(among: configuration.cookies.indices.lazy.filter { self.canUse($0) }) else { return }
+    guard let account = reserve.neediest(among: (0..<reserve.accountCount).lazy.filter { self.canUse($0) }) else { return }
     preparing += 1
     reserve.began(account: account)
     upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
@@ -232,7 +248,7 @@ package final class SessionKeeper {
   private func delete(_ leftovers: [Int], of account: AccountPool.AccountIndex) {
     guard !leftovers.isEmpty else { return }
     log.info(
-      "\(leftovers.count) sessions that an earlier gateway left behind on \(configuration.cookies[account].name) are deleted")
+      "\(leftovers.count) sessions that an earlier gateway left behind on account \(account + 1) are deleted")
     for id in leftovers { janitor.discard(id: id, account: account) }
   }
 }

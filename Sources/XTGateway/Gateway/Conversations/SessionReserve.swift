@@ -7,8 +7,9 @@ package struct SessionReserve {
   }
 
   /// Sessions to keep ready on each account; 0: none are made ahead.
-  package let target: Int
+  package var target: Int
   private var shelves: [Shelf]
+  package var accountCount: Int { shelves.count }
   /// How often each model was asked for, halved now and then so that the past fades.
   private var demand: [String: Int] = [:]
   private var asked = 0
@@ -18,6 +19,17 @@ package struct SessionReserve {
   package init(accounts: Int, target: Int) {
     self.target = target
     shelves = Array(repeating: Shelf(), count: accounts)
+  }
+
+  /// Accounts may have joined.
+  package mutating func grow(to accounts: Int) {
+    while shelves.count < accounts { shelves.append(Shelf()) }
+  }
+
+  /// Removes and returns what an account holds.
+  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
+    defer { shelves[account].ready = [] }
+    return shelves[account].ready
   }
 
   /// A conversation began with `model`.

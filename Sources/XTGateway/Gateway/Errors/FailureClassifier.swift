@@ -12,19 +12,25 @@ package final class FailureClassifier {
     case regex(Regex<AnyRegexOutput>)
   }
 
-  private let patterns: [(matcher: Matcher, meaning: Meaning)]
+  private var patterns: [(matcher: Matcher, meaning: Meaning)]
   /// What must never be passed on, though the upstream says it.
   private var secrets: [String]
 
   package init(_ operators: [Configuration.ErrorPattern] = [], secrets: [String] = []) {
+    (patterns, self.secrets) = ([], [])
+    configure(operators, secrets: secrets)
+  }
+
+  /// Secrets once known stay secret.
+  package func configure(_ operators: [Configuration.ErrorPattern], secrets: [String]) {
     patterns =
       operators.compactMap { pattern in Self.matcher(pattern.match).map { ($0, pattern.meaning) } }
       + Self.builtIn.map { (.text($0.text), $0.meaning) }
-    // Short ones would hit by chance.
-    self.secrets = secrets.filter { $0.utf8.count >= 6 }
+    for secret in secrets { add(secret: secret) }
   }
 
   package func add(secret: String) {
+    // Short ones would hit by chance.
     if secret.utf8.count >= 6, !secrets.contains(secret) { secrets.append(secret) }
   }
 

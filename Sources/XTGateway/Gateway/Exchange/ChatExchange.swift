@@ -304,7 +304,8 @@ final class ChatExchange {
     }
     record.pieces = reader.pieces
     record.attempts = state.attempts
-    core.accessLog.write(record, now: core.loop.now)
+    if !record.isAbandoned || !core.isRefusing { core.accessLog.write(record, now: core.loop.now) }
+    core.isRefusing = false
     core.ended(self, client)
     if let lease {
       self.lease = nil

@@ -6,15 +6,16 @@ import XSTech
 /// What all exchanges of one loop share.
 package final class GatewayCore {
   package let loop: EventLoop
-  package private(set) var configuration: Configuration
+  package internal(set) var configuration: Configuration
+  let sink: LogSink
   package let upstream: UpstreamClient
   package let models: ModelDirectory
   package let desk: AccountDesk
   package let digest: ConversationDigest
   package let log: Logger
   let accessLog: AccessLog
-  private(set) var clockLimits: ExchangeClock.Limits
-  private(set) var policy: ChatExchangeState.Policy
+  var clockLimits: ExchangeClock.Limits
+  var policy: ChatExchangeState.Policy
   /// On the loop's clock, for `/health`.
   let startedAt: UInt64
 
@@ -25,7 +26,9 @@ package final class GatewayCore {
   package private(set) lazy var sessions = makeKeeper()
   let tokens: TokenKeeper
   let credits: CreditsWatch
-  private var limiters: [KeyLimiter]
+  var clients: ClientRegistry
+  /// The server has just refused a request by itself; its exchange, if it has one, need not say so again.
+  var isRefusing = false
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
 
@@ -35,7 +38,7 @@ package final class GatewayCore {
   }
 
   package init(loop: EventLoop, configuration: Configuration, upstream: UpstreamClient, sink: LogSink) {
-    (self.loop, self.configuration, self.upstream) = (loop, configuration, upstream)
+    (self.loop, self.configuration, self.upstream, self.sink) = (loop, configuration, upstream, sink)
     log = Logger(label: "xtgateway") { _ in SinkLogHandler(sink) }
     accessLog = AccessLog(sink)
     models = ModelDirectory(loop: loop, upstream: upstream, configuration: configuration, log: log)
@@ -49,7 +52,8 @@ package final class GatewayCore {
     desk = AccountDesk(loop: loop, pool: pool, log: log)
     tokens = TokenKeeper(loop: loop, upstream: upstream, desk: desk, configuration: configuration, log: log)
     credits = CreditsWatch(loop: loop, upstream: upstream, desk: desk)
-    limiters = configuration.apiKeys.map { KeyLimiter(.init($0), now: loop.now) }
+    clients = ClientRegistry(digest)
+    clients.configure(configuration.apiKeys, now: loop.now)
     startedAt = loop.now
   }
 
@@ -90,17 +94,8 @@ package final class GatewayCore {
     desk.close()
   }
 
-  // MARK: API keys
-
-  /// A chat of `client` begins, or is refused; what began has to end.
-  func beginChat(_ client: ClientIdentity) -> GatewayError? {
-    guard client.index >= 0 else { return nil }
-    return limiters[client.index].begin(loop.now).map(GatewayError.keyLimited)
-  }
-
   func answerHead(_ requestID: String, _ client: ClientIdentity?) -> AnswerHead {
-    guard let client, client.index >= 0 else { return AnswerHead(requestID: requestID, rateLimit: nil) }
-    return AnswerHead(requestID: requestID, rateLimit: limiters[client.index].status(loop.now))
+    AnswerHead(requestID: requestID, rateLimit: client.flatMap { clients.status($0, now: loop.now) })
   }
 
   // MARK: Running exchanges
@@ -114,7 +109,7 @@ package final class GatewayCore {
 
   func ended(_ exchange: ChatExchange, _ client: ClientIdentity) {
     running[ObjectIdentifier(exchange)] = nil
-    if client.index >= 0 { limiters[client.index].end() }
+    clients.end(client)
   }
 
   /// New requests on open connections are still served; `/health` says so.

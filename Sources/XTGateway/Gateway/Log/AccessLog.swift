@@ -35,7 +35,7 @@ struct AccessLog {
   init(_ sink: LogSink) { self.sink = sink }
 
   func write(_ record: AccessRecord, now: UInt64) {
-    guard sink.level <= .info else { return }
+    guard sink.writes(.info) else { return }
     let blame = record.isAbandoned ? Blame.client : record.error?.blame
     // 499 is nginx's: the client closed the connection.
     let status = record.isAbandoned ? 499 : record.status

@@ -1,4 +1,5 @@
 import Logging
+import Synchronization
 import Wire
 
 #if canImport(Glibc)
@@ -21,12 +22,20 @@ package final class LogSink: Sendable {
   private let fileDescriptor: Int32
   private let format: Configuration.LogFormat
   private let isColoured: Bool
-  package let level: Logger.Level
+  private let leastLevel: Atomic<Int>
+
+  /// Least level that is written. Changing it takes effect at once, on every thread.
+  package var level: Configuration.LogLevel {
+    get { Configuration.LogLevel.allCases[leastLevel.load(ordering: .relaxed)] }
+    set { leastLevel.store(newValue.rank, ordering: .relaxed) }
+  }
+
+  func writes(_ level: Logger.Level) -> Bool { Configuration.LogLevel(level).rank >= leastLevel.load(ordering: .relaxed) }
 
   /// - Throws: errno's words where the file cannot be opened.
   package init(_ configuration: Configuration.Log) throws(LogFileError) {
     format = configuration.format
-    level = Logger.Level(rawValue: configuration.level.rawValue) ?? .info
+    leastLevel = Atomic(configuration.level.rank)
     if configuration.file.isEmpty {
       fileDescriptor = STDERR_FILENO
     } else {
@@ -37,7 +46,7 @@ package final class LogSink: Sendable {
   }
 
   package func write(_ level: Logger.Level, _ message: String, _ fields: [LogField] = []) {
-    guard level >= self.level else { return }
+    guard writes(level) else { return }
     let line = ByteBuffer(capacity: 256)
     switch format {
     case .json: appendJSON(level, message, fields, to: line)
@@ -126,6 +135,12 @@ package final class LogSink: Sendable {
   }
 }
 
+extension Configuration.LogLevel {
+  init(_ level: Logger.Level) { self = Configuration.LogLevel(rawValue: level.rawValue) ?? .info }
+
+  fileprivate var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
+}
+
 package struct LogFileError: Error {
   package let path: String
   package let reason: String
@@ -146,12 +161,13 @@ extension Logger.Level {
 package struct SinkLogHandler: LogHandler {
   private let sink: LogSink
   package var metadata: Logger.Metadata = [:]
-  package var logLevel: Logger.Level
-
-  package init(_ sink: LogSink) {
-    self.sink = sink
-    logLevel = sink.level
+  /// The sink's, so that a change reaches every logger.
+  package var logLevel: Logger.Level {
+    get { Logger.Level(rawValue: sink.level.rawValue) ?? .info }
+    set { sink.level = Configuration.LogLevel(newValue) }
   }
+
+  package init(_ sink: LogSink) { self.sink = sink }
 
   package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
     get { metadata[key] }

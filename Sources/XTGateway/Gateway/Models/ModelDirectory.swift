@@ -7,7 +7,8 @@ package final class ModelDirectory {
   package typealias Answer = Result<ModelCatalog, GatewayError>
 
   private let upstream: UpstreamClient
-  private let configuration: Configuration
+  private var configuration: Configuration
+  private var list: ModelList?
   private let log: Logger
   private let loop: EventLoop
   private lazy var timer = makeTimer()
@@ -28,6 +29,19 @@ package final class ModelDirectory {
   }
 
   package func start() { fetch() }
+  /// Another filter, other aliases: made from the list at hand.
+  package func configure(_ configuration: Configuration) {
+    self.configuration = configuration
+    if let list { _ = use(list) }
+  }
+
+  private func use(_ list: ModelList) -> ModelCatalog {
+    let catalog = ModelCatalog(list, configuration: configuration)
+    report(catalog)
+    self.catalog = catalog
+    return catalog
+  }
+
   /// An account came (back) into service.
   package func accountsChanged() {
     if catalog == nil { fetch() }
@@ -68,9 +82,8 @@ package final class ModelDirectory {
         return failed(.badResponse("the list of models has no models"), accounts: accounts)
       }
       failuresInARow = 0
-      let catalog = ModelCatalog(list, configuration: configuration)
-      report(catalog)
-      self.catalog = catalog
+      self.list = list
+      let catalog = use(list)
       timer.start(after: UInt64(configuration.models.refreshSeconds) * 1000)
       answer(.success(catalog))
       let tell = onFirstCatalog

@@ -17,7 +17,8 @@ struct AdminService {
       default:
         guard path.hasPrefix("/admin/accounts/") else { return nil }
         let parts = path.dropFirst(16).split(separator: "/", omittingEmptySubsequences: false)
-        guard parts.count == 2, let command = Command(rawValue: String(parts[1])), let name = PercentEncoding.decode(parts[0]) else { return nil }
+        guard parts.count == 2, let command = Command(rawValue: String(parts[1])), let name = PercentEncoding.decode(parts[0])
+        else { return nil }
         self = .account(name: name, command)
       }
     }

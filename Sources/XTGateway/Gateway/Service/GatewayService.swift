@@ -5,18 +5,8 @@ import Wire
 /// Answers requests: checks the route, the method and the key, and hands chats to an exchange of their own.
 package final class GatewayService: HTTPService {
   private let core: GatewayCore
-  private let keys: APIKeys
-  private let clients: [ClientIdentity]
-  private let anonymous: ClientIdentity
 
-  package init(_ core: GatewayCore) {
-    self.core = core
-    keys = APIKeys(core.configuration.apiKeys)
-    clients = core.configuration.apiKeys.enumerated().map { index, key in
-      ClientIdentity(index: index, name: key.name, digest: core.digest.start(identity: "key:" + key.key))
-    }
-    anonymous = ClientIdentity(index: -1, name: nil, digest: core.digest.start(identity: ""))
-  }
+  package init(_ core: GatewayCore) { self.core = core }
 
   package func requestStarted(_ http: HTTPServerExchange) {
     let route = Route(path: http.head.path).flatMap(existing)
@@ -30,12 +20,7 @@ package final class GatewayService: HTTPService {
     guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
     if case .admin(let route) = route { return sendAdmin(route, http, &record) }
-    let client: ClientIdentity
-    switch keys.check(http.head.headers) {
-    case .refused: return refuse(.invalidAPIKey, http, &record)
-    case .anonymous: client = anonymous
-    case .key(let index): client = clients[index]
-    }
+    guard case .client(let client) = core.clients.check(http.head.headers) else { return refuse(.invalidAPIKey, http, &record) }
     record.key = client.name
     switch route {
     case .health, .server, .admin: break
@@ -52,6 +37,7 @@ package final class GatewayService: HTTPService {
     record.status = error.status
     record.error = error
     core.accessLog.write(record, now: core.loop.now)
+    core.isRefusing = true
     return Response.error(error, core.answerHead(record.requestID, nil))
   }
 
@@ -62,7 +48,9 @@ package final class GatewayService: HTTPService {
     if let type = http.head.headers["content-type"], !Self.isJSON(type) {
       return refuse(.unsupportedMediaType(type), http, &record)
     }
-    if let error = core.beginChat(client) { return refuse(error, http, &record, client) }
+    if let error = core.clients.begin(client, now: core.loop.now).map(GatewayError.keyLimited) {
+      return refuse(error, http, &record, client)
+    }
     let exchange = ChatExchange(core: core, http: http, record: record, client: client)
     http.delegate = exchange
     http.readBody(limit: core.configuration.limits.maxBodyBytes)
@@ -95,7 +83,8 @@ package final class GatewayService: HTTPService {
   }
 
   private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
-    guard let offered = APIKeys.bearer(http.head.headers), APIKeys.areEqual(core.configuration.adminKey, offered) else {
+    guard let offered = ClientRegistry.bearer(http.head.headers), ClientRegistry.areEqual(core.configuration.adminKey, offered)
+    else {
       return refuse(.invalidAPIKey, http, &record)
     }
     guard let body = AdminService(core: core).answer(route) else { return refuse(.unknownURL(path: http.head.path), http, &record) }

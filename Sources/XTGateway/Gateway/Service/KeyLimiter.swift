@@ -38,7 +38,7 @@ package struct KeyLimiter {
     package var resetMilliseconds: Int
   }
 
-  package var limits: Limits
+  private var limits: Limits
   private var running = 0
   /// In sixty-thousandths of a request, so that filling is exact.
   private var level: Int
@@ -48,6 +48,14 @@ package struct KeyLimiter {
     self.limits = limits
     level = limits.perMinute * 60_000
     filledAt = now
+  }
+
+  /// Other limits hold from now on; what was used stays used.
+  package mutating func configure(_ new: Limits, now: UInt64) {
+    fill(now)
+    let missing = limits.perMinute * Self.cost - level
+    limits = new
+    level = max(0, limits.perMinute * Self.cost - missing)
   }
 
   /// A request begins, or is refused; what began has to end.

@@ -1,0 +1,85 @@
+import HTTPServer
+import Wire
+
+/// Who asks: one of the API keys, or anybody where none are configured.
+struct ClientIdentity {
+  /// The client's place in the registry, which it keeps; -1: anybody.
+  let index: Int
+  /// The key's name, for logs.
+  let name: String?
+  /// The beginning of every conversation's digest: conversations of two keys never meet.
+  let digest: ConversationKey
+}
+
+/// The keys that clients may use, and what each may still do.
+struct ClientRegistry {
+  enum Verdict {
+    case client(ClientIdentity)
+    case refused
+  }
+
+  private struct Entry {
+    var key: Configuration.APIKey
+    var limiter: KeyLimiter
+    /// False: no longer configured; its running requests still count.
+    var isValid = true
+    let digest: ConversationKey
+  }
+
+  private let digest: ConversationDigest
+  private var entries: [Entry] = []
+  private var isOpen = true
+
+  init(_ digest: ConversationDigest) { self.digest = digest }
+
+  /// Takes the configured keys; those that stay keep their place and what they have used.
+  mutating func configure(_ keys: [Configuration.APIKey], now: UInt64) {
+    isOpen = keys.isEmpty
+    for index in entries.indices { entries[index].isValid = false }
+    for key in keys {
+      if let index = entries.firstIndex(where: { $0.key.key == key.key }) {
+        entries[index].key = key
+        entries[index].limiter.configure(.init(key), now: now)
+        entries[index].isValid = true
+      } else {
+        entries.append(Entry(key: key, limiter: KeyLimiter(.init(key), now: now), digest: digest.start(identity: "key:" + key.key)))
+      }
+    }
+  }
+
+  func check(_ headers: HTTPHeaders) -> Verdict {
+    guard !isOpen else { return .client(ClientIdentity(index: -1, name: nil, digest: digest.start(identity: ""))) }
+    guard let offered = Self.bearer(headers) ?? headers["x-api-key"] else { return .refused }
+    // Every key is looked at, in full, whichever matches: the time taken tells nothing.
+    var match: Int?
+    for (index, entry) in entries.enumerated() where Self.areEqual(entry.key.key, offered) && entry.isValid { match = index }
+    return match.map { .client(ClientIdentity(index: $0, name: entries[$0].key.name, digest: entries[$0].digest)) } ?? .refused
+  }
+
+  /// A chat begins, or is refused; what began has to end.
+  mutating func begin(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Refusal? {
+    client.index >= 0 ? entries[client.index].limiter.begin(now) : nil
+  }
+
+  mutating func end(_ client: ClientIdentity) {
+    if client.index >= 0 { entries[client.index].limiter.end() }
+  }
+
+  mutating func status(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Status? {
+    client.index >= 0 ? entries[client.index].limiter.status(now) : nil
+  }
+
+  /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case).
+  static func bearer(_ headers: HTTPHeaders) -> String? {
+    guard let parts = headers["authorization"]?.split(separator: " ", maxSplits: 1), parts.count == 2 else { return nil }
+    return parts[0].lowercased() == "bearer" ? String(parts[1].drop { $0 == " " }) : nil
+  }
+
+  /// Takes time by the offered key's length alone.
+  static func areEqual(_ key: String, _ offered: String) -> Bool {
+    let (key, offered) = (Array(key.utf8), Array(offered.utf8))
+    var difference: UInt8 = key.count == offered.count ? 0 : 1
+    for index in offered.indices { difference |= offered[index] ^ (key.isEmpty ? 0 : key[index % key.count]) }
+    return difference == 0
+  }
+}
