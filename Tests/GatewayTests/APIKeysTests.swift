@@ -29,7 +29,7 @@ import Testing
     ("AUTHORIZATION", "BEARER   sk-two", "two"),
     ("x-api-key", "sk-one", "one"), ("X-Api-Key", "sk-two", "two"),
   ]) func accepted(_ name: String, _ value: String, _ key: String) {
-    #expect(keys.check(headers([(name, value)])) == .key(name: key, value: "sk-\(key)"))
+    #expect(keys.check(headers([(name, value)])) == .key(key == "one" ? 0 : 1))
   }
 
   @Test(
@@ -43,7 +43,7 @@ import Testing
   { #expect(keys.check(headers(fields)) == .refused) }
 
   @Test func anotherSchemeLeavesTheOtherHeader() {
-    #expect(keys.check(headers([("Authorization", "Basic abc"), ("x-api-key", "sk-one")])) == .key(name: "one", value: "sk-one"))
+    #expect(keys.check(headers([("Authorization", "Basic abc"), ("x-api-key", "sk-one")])) == .key(0))
   }
 
   @Test func comparisons() {

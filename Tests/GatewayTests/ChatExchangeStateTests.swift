@@ -43,11 +43,15 @@ import Testing
     case "break": action = state.transferEnded(broken)
     case "failed": action = state.failed(.noCookies)
     case "session lost": action = state.failed(.sessionLost("x"))
+    case "upstream failed": action = state.failed(.upstreamFailed("x"))
+    case "model gone": action = state.failed(.modelUnavailable("x"))
+    case "refused": action = state.refused(.noCookies)
+    case "cut off": action = state.cutOff()
     case "closed": action = state.clientClosed()
-    case "due keep-alive": action = state.due(.keepAlive, queueState: "")
-    case "due queue": action = state.due(.queue, queueState: "q")
-    case "due timeout": action = state.due(.timeout(.end), queueState: "")
-    case "due grace": action = state.due(.grace, queueState: "")
+    case "due keep-alive": action = state.due(.keepAlive, poolState: .poolBusy("q"))
+    case "due queue": action = state.due(.queue, poolState: .poolBusy("q"))
+    case "due timeout": action = state.due(.timeout(.end), poolState: .poolBusy("q"))
+    case "due grace": action = state.due(.grace, poolState: .poolBusy("q"))
     default: preconditionFailure(event)
     }
     return name(action)
@@ -58,6 +62,8 @@ import Testing
     case .askForAccount: "ask"
     case .createSession: "create"
     case .replaceSession: "replace"
+    case .tryElsewhere: "elsewhere"
+    case .tryNextModel: "next model"
     case .updateSession: "update"
     case .send: "send"
     case .finish(let keepsSession): keepsSession ? "keep" : "finish"
@@ -85,7 +91,11 @@ import Testing
     ("end", ["-", "-", "-", "-", "upstream_empty>ended", "keep>ended", "keep>ended", "-"]),
     ("break", ["-", "-", "-", "-", lost, lost, "keep>ended", "-"]),
     ("failed", Array(repeating: "no_cookies>ended", count: 7) + ["-"]),
-    ("session lost", [lost, lost, lost, "replace>creating", "replace>creating", lost, lost, "-"]),
+    ("session lost", [lost, lost, "elsewhere>admission", "replace>creating", "replace>creating", lost, lost, "-"]),
+    ("upstream failed", [lost, lost, "elsewhere>admission", "elsewhere>admission", "elsewhere>admission", lost, lost, "-"]),
+    ("model gone", Array(repeating: "model_unavailable>ended", count: 7) + ["-"]),
+    ("refused", Array(repeating: "no_cookies>ended", count: 7) + ["-"]),
+    ("cut off", Array(repeating: "shutting_down>ended", count: 7) + ["-"]),
     ("closed", Array(repeating: "abandon>ended", count: 7) + ["-"]),
     ("due keep-alive", Array(repeating: "comment", count: 7) + ["-"]),
     ("due queue", ["-", "pool_busy>ended", "-", "-", "-", "-", "-", "-"]),
@@ -111,8 +121,61 @@ import Testing
       var state = state(stage)
       #expect(state.failed(.sessionLost("x")) == .replaceSession)
       #expect(state.sessionCreated(needs: .none) == .send)
-      #expect(state.failed(.sessionLost("x")) == .fail(.sessionLost("x")))
+      #expect(state.failed(.sessionLost("x")) == .tryElsewhere(.sessionLost("x")))
     }
+  }
+
+  @Test func attemptsHaveAnEnd() {
+    var policy = ChatExchangeState.Policy()
+    policy.maxAttempts = 2
+    var state = ChatExchangeState(policy: policy)
+    _ = state.modelFound()
+    _ = state.leased(needs: .none)
+    #expect(state.failed(.upstreamFailed("1")) == .tryElsewhere(.upstreamFailed("1")))
+    #expect(state.leased(needs: .none) == .send)
+    #expect(state.attempts == 2)
+    #expect(state.failed(.upstreamFailed("2")) == .fail(.upstreamFailed("2")))
+  }
+
+  @Test func withNowhereToGoTheFailureCounts() {
+    var state = state(.asking)
+    #expect(state.failed(.rateLimited(retryAfterSeconds: 9, "x")) == .tryElsewhere(.rateLimited(retryAfterSeconds: 9, "x")))
+    #expect(state.refused(.poolBusy("q")) == .fail(.rateLimited(retryAfterSeconds: 9, "x")))
+    state = self.state(.asking)
+    _ = state.failed(.upstreamFailed("x"))
+    #expect(state.due(.queue, poolState: .poolBusy("q")) == .fail(.upstreamFailed("x")))
+  }
+
+  @Test func aMessageIsSentOnceUnlessTheOperatorAllowsMore() {
+    let ambiguous: [GatewayError] = [.timeout(.firstByte), .connectionLost("x"), .emptyAnswer]
+    for error in ambiguous {
+      var state = state(.asking)
+      #expect(state.failed(error) == .fail(error))
+      var policy = ChatExchangeState.Policy()
+      policy.retriesAmbiguous = true
+      state = ChatExchangeState(policy: policy)
+      _ = state.modelFound()
+      _ = state.leased(needs: .none)
+      #expect(state.failed(error) == .tryElsewhere(error))
+      // What only prepares the message may always be done again.
+      state = self.state(.creating)
+      #expect(state.failed(error) == .tryElsewhere(error))
+    }
+    var streaming = state(.asking)
+    streaming.streamBegan()
+    #expect(streaming.failed(.badResponse("x")) == .fail(.badResponse("x")))
+    var silent = state(.asking)
+    #expect(silent.failed(.badResponse("x")) == .tryElsewhere(.badResponse("x")))
+  }
+
+  @Test func otherModelsInTurn() {
+    var state = ChatExchangeState()
+    _ = state.modelFound(alternatives: 1)
+    _ = state.leased(needs: .none)
+    #expect(state.failed(.modelUnavailable("1")) == .tryNextModel(.modelUnavailable("1")))
+    #expect(state.leased(needs: .update) == .updateSession)
+    _ = state.sessionUpdated()
+    #expect(state.failed(.modelUnavailable("2")) == .fail(.modelUnavailable("2")))
   }
 
   @Test func nothingFollowsTheEnd() {

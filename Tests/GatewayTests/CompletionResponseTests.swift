@@ -5,7 +5,8 @@ import Testing
 
 @Suite("The head of a completion's response") struct CompletionResponseTests {
   private func response(_ status: Int, _ type: String?, encoding: String? = nil) throws(GatewayError) -> CompletionResponse {
-    try CompletionResponse(HTTPClientResponseHead(status: status, contentType: type, contentEncoding: encoding))
+    try CompletionResponse(
+      HTTPClientResponseHead(status: status, contentType: type, contentEncoding: encoding), classifier: FailureClassifier())
   }
 
   private func failure(_ status: Int, _ type: String?, _ body: String) throws -> GatewayError {
@@ -42,12 +43,12 @@ import Testing
   }
 
   @Test func documents() throws {
-    #expect(try failure(200, "application/json", #"{"code":1,"msg":"登录已过期"}"#) == .credentialsExhausted("登录已过期"))
+    #expect(try failure(200, "application/json", #"{"code":1,"msg":"登录已过期"}"#) == .tokenRejected("登录已过期"))
     #expect(try failure(200, "application/json; charset=utf-8", #"{"code":0,"data":{}}"#).code == "upstream_bad_response")
     #expect(try failure(200, "application/json", "<html>").code == "upstream_bad_response")
     #expect(try failure(200, "application/json", "").code == "upstream_bad_response")
     #expect(try failure(502, "text/html", "<html>Bad gateway</html>") == .upstreamFailed("HTTP status 502"))
-    #expect(try failure(401, "application/json", #"{"code":401,"msg":"请先登录"}"#) == .credentialsExhausted("请先登录"))
+    #expect(try failure(401, "application/json", #"{"code":401,"msg":"请先登录"}"#) == .tokenRejected("请先登录"))
     #expect(try failure(400, "application/json", #"{"code":1,"err":"内容违规"}"#) == .contentRejected("内容违规"))
     #expect(try failure(429, nil, "").code == "upstream_rate_limited")
   }

@@ -30,13 +30,13 @@ import Testing
     ("generated 12 tokens, then died", "upstream_failed"),
     ("会话不存在", "upstream_failed"), ("", "upstream_failed"), ("something new", "upstream_failed"),
   ]) func wordings(_ message: String, _ code: String) {
-    let error = FailureClassifier.envelope(code: 1, message: message)
+    let error = FailureClassifier().envelope(code: 1, message: message)
     #expect(error.code == code)
     if !message.isEmpty { #expect(error.message.contains(message)) }
   }
 
   @Test func whoIsToBlame() {
-    func blame(_ message: String) -> Blame { FailureClassifier.envelope(code: 1, message: message).blame }
+    func blame(_ message: String) -> Blame { FailureClassifier().envelope(code: 1, message: message).blame }
     #expect(blame("内容违规") == .request)
     #expect(blame("maximum context length is 8192 tokens") == .request)
     #expect(blame("上游异常提示(HttpCode:429)") == .model)
@@ -47,22 +47,22 @@ import Testing
   }
 
   @Test func aCodeWithoutKnownWords() {
-    #expect(FailureClassifier.envelope(code: 401, message: "") == .credentialsExhausted("code 401"))
-    #expect(FailureClassifier.envelope(code: 403, message: "x") == .credentialsExhausted("x"))
-    #expect(FailureClassifier.envelope(code: 429, message: "x") == .rateLimited(retryAfterSeconds: nil, "x"))
-    #expect(FailureClassifier.envelope(code: 500, message: "x") == .upstreamFailed("x"))
+    #expect(FailureClassifier().envelope(code: 401, message: "") == .tokenRejected("code 401"))
+    #expect(FailureClassifier().envelope(code: 403, message: "x") == .tokenRejected("x"))
+    #expect(FailureClassifier().envelope(code: 429, message: "x") == .rateLimited(retryAfterSeconds: nil, "x"))
+    #expect(FailureClassifier().envelope(code: 500, message: "x") == .upstreamFailed("x"))
     // The words win over the code.
-    #expect(FailureClassifier.envelope(code: 401, message: "内容违规") == .contentRejected("内容违规"))
+    #expect(FailureClassifier().envelope(code: 401, message: "内容违规") == .contentRejected("内容违规"))
   }
 
   private func status(_ status: Int, retryAfter: Int? = nil, _ envelope: (code: Int, message: String)? = nil) -> GatewayError {
-    FailureClassifier.status(
+    FailureClassifier().status(
       HTTPClientResponseHead(status: status, contentType: nil, retryAfterSeconds: retryAfter), envelope: envelope)
   }
 
   @Test func statuses() {
-    for number in [401, 403] { #expect(status(number) == .credentialsExhausted("HTTP status \(number)")) }
-    #expect(status(401, (1, "登录已过期")) == .credentialsExhausted("登录已过期"))
+    for number in [401, 403] { #expect(status(number) == .tokenRejected("HTTP status \(number)")) }
+    #expect(status(401, (1, "登录已过期")) == .tokenRejected("登录已过期"))
     #expect(status(429, retryAfter: 7) == .rateLimited(retryAfterSeconds: 7, "HTTP status 429"))
     for number in [301, 302, 307] { #expect(status(number).code == "upstream_bad_response") }
     for number in [500, 502, 503, 520, 521, 530] { #expect(status(number) == .upstreamFailed("HTTP status \(number)")) }
@@ -70,6 +70,10 @@ import Testing
     #expect(status(400, (1, "内容违规")) == .contentRejected("内容违规"))
     #expect(status(404, (1, "会话不存在")) == .sessionLost("会话不存在"))
     #expect(status(404) == .upstreamFailed("HTTP status 404"))
+    // Where the upstream says why, that counts.
+    #expect(status(500, (1, "积分不足")) == .outOfCredits("积分不足"))
+    #expect(status(403, (1, "内容违规")) == .contentRejected("内容违规"))
+    #expect(status(503, (1, "something new")) == .upstreamFailed("something new"))
     #expect(status(204) == .upstreamFailed("HTTP status 204"))
   }
 
@@ -81,8 +85,34 @@ import Testing
     }
     #expect(code(.notConnected) == "upstream_unreachable")
     #expect(code(.connectTimeout) == "upstream_unreachable")
-    #expect(code(.noResponse) == "upstream_unreachable")
+    #expect(code(.noResponse) == "upstream_failed")
     #expect(code(.brokenResponse) == "upstream_failed")
     #expect(code(.invalidResponse) == "upstream_bad_response")
+  }
+
+  @Test func theOperatorsPatternsComeFirst() {
+    let classifier = FailureClassifier([
+      .init(match: "系统繁忙", blame: "account", reason: "rate"), .init(match: "/queue (is )?full/", blame: "model", reason: ""),
+      .init(match: "Frozen", blame: "account", reason: "banned"),
+    ])
+    #expect(classifier.envelope(code: 1, message: "系统繁忙").code == "upstream_rate_limited")
+    #expect(classifier.envelope(code: 1, message: "The QUEUE is full.").code == "model_unavailable")
+    #expect(classifier.envelope(code: 1, message: "account frozen") == .tokenRejected("account frozen"))
+    #expect(classifier.envelope(code: 1, message: "内容违规").code == "content_rejected")
+    #expect(FailureClassifier.isValid("text") && FailureClassifier.isValid("/a|b/"))
+    #expect(!FailureClassifier.isValid("") && !FailureClassifier.isValid("/(/"))
+  }
+
+  @Test func secretsAreNotPassedOn() {
+    let classifier = FailureClassifier(secrets: ["Bearer eyJ.secret.x", "ab"])
+    classifier.add(secret: "eyJ.secret.x")
+    for message in ["bad: Bearer eyJ.secret.x!", "eyJ.secret.x and eyJ.secret.x", "请先登录 eyJ.secret.x"] {
+      let errors = [
+        classifier.envelope(code: 1, message: message),
+        classifier.status(HTTPClientResponseHead(status: 500, contentType: nil), envelope: (1, message)),
+      ]
+      for error in errors { #expect(!error.message.contains("secret"), "\(error.message)") }
+    }
+    #expect(classifier.envelope(code: 1, message: "about").message.contains("about"))
   }
 }

@@ -38,9 +38,15 @@ import Wire
       (.badResponse("w"), 502, "upstream_error", "upstream_bad_response"),
       (.emptyAnswer, 502, "upstream_error", "upstream_empty"), (.upstreamFailed("w"), 502, "upstream_error", "upstream_failed"),
       (.sessionLost("w"), 502, "upstream_error", "upstream_failed"),
+      (.connectionLost("w"), 502, "upstream_error", "upstream_failed"),
+      (.tokenRejected("w"), 502, "upstream_error", "upstream_credentials_exhausted"),
+      (.outOfCredits("w"), 502, "upstream_error", "upstream_credentials_exhausted"),
+      (.upstreamUnavailable(retryAfterSeconds: 3), 502, "upstream_error", "upstream_unavailable"),
+      (.keyLimited(.tooMany(atATime: 2)), 429, "rate_limit_error", "rate_limit_exceeded"),
+      (.keyLimited(.tooOften(perMinute: 2, retryAfterSeconds: 9)), 429, "rate_limit_error", "rate_limit_exceeded"),
       (.credentialsExhausted("w"), 502, "upstream_error", "upstream_credentials_exhausted"),
       (.noCookies, 503, "service_unavailable", "no_cookies"), (.poolBusy("w"), 503, "service_unavailable", "pool_busy"),
-      (.poolUnavailable("w"), 503, "service_unavailable", "pool_unavailable"),
+      (.poolUnavailable("w", retryAfterSeconds: nil), 503, "service_unavailable", "pool_unavailable"),
       (.modelUnavailable("w"), 503, "service_unavailable", "model_unavailable"),
       (.modelsNotLoaded("w"), 503, "service_unavailable", "models_not_loaded"),
       (.shuttingDown, 503, "service_unavailable", "shutting_down"),
@@ -54,10 +60,10 @@ import Wire
     #expect(error.type == type)
     #expect(error.code == code)
     #expect(!error.message.isEmpty)
-    // 429 and 503 say when to come again; nothing else does.
-    #expect((error.retryAfterSeconds != nil) == (status == 429 || status == 503))
+    // 429, 503 and the breaker's 502 say when to come again; nothing else does.
+    #expect((error.retryAfterSeconds != nil) == (status == 429 || status == 503 || code == "upstream_unavailable"))
     if let seconds = error.retryAfterSeconds { #expect(seconds >= 1) }
-    let (head, body) = Response.error(error, "id-1")
+    let (head, body) = Response.error(error, AnswerHead(requestID: "id-1", rateLimit: nil))
     #expect(head.status == status)
     let object = try #require(try foundationObject(body.text)["error"] as? [String: Any])
     #expect(object["type"] as? String == type)
@@ -71,6 +77,9 @@ import Wire
     #expect(GatewayError.rateLimited(retryAfterSeconds: 7, "").retryAfterSeconds == 7)
     #expect(GatewayError.rateLimited(retryAfterSeconds: 0, "").retryAfterSeconds == 1)
     #expect(GatewayError.rateLimited(retryAfterSeconds: -5, "").retryAfterSeconds == 1)
+    #expect(GatewayError.poolUnavailable("", retryAfterSeconds: 90).retryAfterSeconds == 90)
+    #expect(GatewayError.upstreamUnavailable(retryAfterSeconds: 0).retryAfterSeconds == 1)
+    #expect(GatewayError.keyLimited(.tooOften(perMinute: 1, retryAfterSeconds: 31)).retryAfterSeconds == 31)
   }
 
   @Test func parameters() {

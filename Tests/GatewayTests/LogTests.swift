@@ -27,6 +27,7 @@ import XSTech
       requestID: "id-1", method: "POST", route: "/v1/chat/completions", client: "127.0.0.1", startedAt: 1000)
     (record.key, record.model, record.account) = ("key\nname", Self.nasty, "cookie-1")
     (record.status, record.isStream, record.firstPieceAt, record.pieces) = (200, true, 1250, 7)
+    record.attempts = 1
     record.usage = Usage(prompt: 1, completion: 2, total: 3)
     return record
   }

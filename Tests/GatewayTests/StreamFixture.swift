@@ -111,9 +111,12 @@ struct Replay: Equatable {
   private static func run(_ fixture: StreamFixture, parts: [ArraySlice<UInt8>], encoder: any AnswerEncoder)
     -> (action: ChatExchangeState.Action, usage: Usage?, digest: SipHash128.Digest)
   {
-    var state = ChatExchangeState()
+    var policy = ChatExchangeState.Policy()
+    policy.maxAttempts = 1
+    var state = ChatExchangeState(policy: policy)
     _ = state.modelFound()
     _ = state.leased(needs: .none)
+    state.streamBegan()
     var reader = CompletionReader(
       stops: fixture.meta.stop ?? [], digest: key.answer(), maxEventBytes: fixture.meta.maxEventBytes ?? 1 << 20)
     var action = ChatExchangeState.Action.nothing
@@ -131,7 +134,9 @@ struct Replay: Equatable {
       reader.flush(to: encoder)
       encoder.finish(reader.usage)
     case .fail(let error): if encoder.isCommitted { encoder.fail(error) }
-    case .askForAccount, .createSession, .replaceSession, .updateSession, .send, .abandon, .sendKeepAlive, .nothing: break
+    case .askForAccount, .createSession, .replaceSession, .tryElsewhere, .tryNextModel, .updateSession, .send, .abandon,
+      .sendKeepAlive, .nothing:
+      break
     }
     return (action, reader.usage, reader.answerDigest.whole)
   }

@@ -25,7 +25,8 @@ import XSTech
       #expect(error.code == fixture.meta.error?.code)
       #expect(error.message == fixture.meta.error?.message)
       #expect(replay.ends == (isCommitted ? [true] : []))
-    case .askForAccount, .createSession, .replaceSession, .updateSession, .send, .abandon, .sendKeepAlive, .nothing:
+    case .askForAccount, .createSession, .replaceSession, .tryElsewhere, .tryNextModel, .updateSession, .send, .abandon,
+      .sendKeepAlive, .nothing:
       Issue.record("the replay ends with \(replay.action)")
     }
   }

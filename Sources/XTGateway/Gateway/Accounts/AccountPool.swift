@@ -89,7 +89,12 @@ package struct AccountPool {
       breaker.probeEndedSilently(now)
       return .refused(.upstreamUnavailable(retryAfterSeconds: 1))
     }
-    guard queue.count < limits.queue else { return .refused(.poolBusy(description(now))) }
+    guard queue.count < limits.queue else {
+      // Nowhere to wait for its own account, but another may be free.
+      guard let account = ready.first(excluding: request.excluded) else { return .refused(.poolBusy(description(now))) }
+      take(account, now)
+      return .leased(account)
+    }
     let affine = request.preferred.flatMap { accounts[$0].canServe(now) && accounts.count > 1 ? $0 : nil }
     queue.append(
       .init(
@@ -167,14 +172,16 @@ package struct AccountPool {
       return []
     case .rateLimited(let retryAfter, let words):
       note(index, words)
-      cool(index, retryAfter ?? nextCooldown(index), .rateLimited, now)
+      rateLimited(index, retryAfter, now)
       if wasProbe { breaker.succeeded() }
       return []
     case .outOfCredits(let milliseconds, let words):
       note(index, words)
+      if wasProbe { breaker.succeeded() }
+      // A token that is not accepted any more is worse.
+      guard accounts[index].condition != .expired else { return [] }
       accounts[index].condition = .outOfCredits(until: now + milliseconds)
       nextChange = min(nextChange, now + milliseconds)
-      if wasProbe { breaker.succeeded() }
       return []
     case .tokenInvalid(let words):
       note(index, words)
@@ -193,6 +200,16 @@ package struct AccountPool {
   private mutating func note(_ index: AccountIndex, _ words: String) {
     accounts[index].failures += 1
     accounts[index].lastError = words
+  }
+
+  /// Of requests that were limited at the same time the first counts, and the longest rest; a dead account stays dead.
+  private mutating func rateLimited(_ index: AccountIndex, _ retryAfter: UInt64?, _ now: UInt64) {
+    switch accounts[index].condition {
+    case .expired, .outOfCredits: break
+    case .cooling(let until, .rateLimited) where until > now:
+      if let retryAfter, now + retryAfter > until { cool(index, retryAfter, .rateLimited, now) }
+    case .ready, .cooling: cool(index, retryAfter ?? nextCooldown(index), .rateLimited, now)
+    }
   }
 
   private mutating func cool(_ index: AccountIndex, _ milliseconds: UInt64, _ reason: Account.Reason, _ now: UInt64) {

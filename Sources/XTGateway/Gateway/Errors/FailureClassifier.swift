@@ -130,7 +130,7 @@ package final class FailureClassifier {
   package static func transport(_ error: HTTPClientError) -> GatewayError {
     switch error.kind {
     case .notConnected, .connectTimeout: .unreachable(error.message)
-    case .noResponse: .connectionLost(error.message)
+    case .noResponse: .connectionLost("no answer came (\(error.message))")
     case .brokenResponse: .connectionLost("the answer broke off (\(error.message))")
     case .invalidResponse: .badResponse(error.message)
     }

@@ -151,7 +151,7 @@ extension GatewayError {
     case .credentialsExhausted(let state):
       "No XSTech account has a valid token and credits left; the operator has to renew them: \(state)."
     case .unreachable(let reason): "The upstream cannot be reached: \(reason)"
-    case .connectionLost(let reason): "The upstream's connection died without an answer: \(reason)"
+    case .connectionLost(let reason): "The connection to the upstream was lost: \(reason)"
     case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"
     case .emptyAnswer: "The upstream ended its answer without a word."
     case .upstreamFailed(let words): "The upstream failed: \(words)"
