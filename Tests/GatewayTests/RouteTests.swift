@@ -11,12 +11,15 @@ import Wire
     ("/v1/models/xstech-openai::openai/gpt-oss-120b", .model(id: "xstech-openai::openai/gpt-oss-120b")),
     ("/v1/models/xstech-openai%3A%3Aopenai%2Fgpt-oss-120b", .model(id: "xstech-openai::openai/gpt-oss-120b")),
     ("/v1/models/%e4%BD%a0", .model(id: "你")), ("/v1/models/a+b%20c", .model(id: "a+b c")), ("*", .server),
+    ("/admin/accounts", .admin(.accounts)),
+    ("/admin/sessions", .admin(.sessions)), ("/admin/accounts/a%2Fb/disable", .admin(.account(name: "a/b", .disable))),
   ]) func known(_ path: String, _ route: Route) { #expect(Route(path: path) == route) }
 
   @Test(arguments: [
     "", "/", "/v1", "/v1/", "/v1/models/", "/models/", "/v2/models", "/v1/v1/models", "/V1/models", "/v1/models/%", "/v1/models/%4",
     "/v1/models/%zz",
-    "/v1/models/%ff", "/v1/completions", "/v1/chat/completions/", "/healthz", "/health/", "/admin/accounts", "v1/models",
+    "/v1/models/%ff", "/v1/completions", "/v1/chat/completions/", "/healthz", "/health/", "/admin", "/admin/accounts/",
+    "/admin/accounts/a", "/admin/accounts/a/delete", "/admin/accounts/a/b/enable", "/v1/admin/accounts", "v1/models",
     "example.com:443",
   ]) func unknown(_ path: String) { #expect(Route(path: path) == nil) }
 
@@ -28,6 +31,13 @@ import Wire
     #expect(Route.chatCompletions.allows(.post))
     #expect(!Route.chatCompletions.allows(.get) && !Route.chatCompletions.allows(.other("post")))
     #expect(Route.chatCompletions.allowed == "POST, OPTIONS")
+  }
+
+  @Test func methodsOfTheOperator() {
+    let change = Route.admin(.account(name: "a", .reset))
+    #expect(change.allows(.post) && !change.allows(.get))
+    #expect(change.template == "/admin/accounts/{name}/reset")
+    #expect(Route.admin(.accounts).allows(.get) && !Route.admin(.sessions).allows(.post))
   }
 
   @Test func aTemplateHoldsNothingOfTheClients() { #expect(Route.model(id: "secret").template == "/v1/models/{id}") }

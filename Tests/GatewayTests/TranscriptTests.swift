@@ -31,6 +31,11 @@ import Wire
         """)
   }
 
+  @Test func usersWhoSayNothingAreNamed() {
+    #expect(Transcript.newTurns(of: query([Turn(.user, "")])).text == "<message-1 from=\"user\">\n\n</message-1>\n")
+    #expect(Transcript.newTurns(of: query([Turn(.user, "", images: [attachment("AAAA")])])).text == "")
+  }
+
   @Test func aConversationWithoutHistoryIsNoReplay() {
     #expect(Transcript.replay(of: query([Turn(.user, "a")]), maxFiles: 8).text == "a")
   }
@@ -107,8 +112,8 @@ import Wire
     // The current turn's are not dropped here: a request with too many was refused before.
     #expect(data(0) == ["DDDD"])
     let text = Transcript.replay(of: conversation, maxFiles: 3).text
-    #expect(text.contains("one\n[an image that is no longer attached]\n[attached: image_0.jpg]\n"))
-    #expect(text.contains("<message-1 from=\"user\">\n[attached: image_1.png]\n</message-1>"))
+    #expect(text.contains("<message-1 from=\"user\" images=\"no longer attached, image_0.jpg\">\none\n</message-1>"))
+    #expect(text.contains("<message-1 from=\"user\" images=\"image_1.png\">\n\n</message-1>"))
     #expect(text.hasSuffix("\nnow"))
   }
 
