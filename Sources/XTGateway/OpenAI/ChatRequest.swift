@@ -76,9 +76,17 @@ extension ChatRequest {
       stop: try stopSequences(fields))
   }
 
+  /// OpenAI names no limit; every piece of an answer is searched for them.
+  private static let maxStopBytes = 1024
+
   private static func stopSequences(_ fields: Fields) throws(RequestError) -> [String] {
     guard let value = fields.value("stop") else { return [] }
-    if let one = value.string { return one.isEmpty ? [] : [one] }
+    if let one = value.string {
+      guard one.utf8.count <= maxStopBytes else {
+        throw RequestError(.invalidValue, "Invalid 'stop': longer than \(maxStopBytes) bytes.", param: "stop")
+      }
+      return one.isEmpty ? [] : [one]
+    }
     guard value.kind == .array else {
       throw .wrongType("stop", expected: "a string or an array of strings", got: .init(value.kind))
     }
@@ -86,6 +94,9 @@ extension ChatRequest {
     for (index, element) in value.elements.enumerated() {
       guard let text = element.string else { throw .wrongType("stop[\(index)]", expected: "a string", got: .init(element.kind)) }
       if !text.isEmpty { stops.append(text) }
+    }
+    if let index = stops.firstIndex(where: { $0.utf8.count > maxStopBytes }) {
+      throw RequestError(.invalidValue, "Invalid 'stop[\(index)]': longer than \(maxStopBytes) bytes.", param: "stop[\(index)]")
     }
     guard value.count <= 4 else {
       throw RequestError(.invalidValue, "Invalid 'stop': at most 4 sequences, but got \(value.count).", param: "stop")

@@ -57,6 +57,13 @@ package struct AnswerFilter: ~Copyable {
   /// Of what the client keeps as the answer.
   package var contentDigest: AnswerDigest { contentOnly ?? all }
 
+  /// The digest of a whole answer, as `contentDigest` would be had it come in pieces; without the white space at its end.
+  package func digest(of answer: UnsafeRawBufferPointer) -> SipHash128.Digest {
+    var digest = emptyDigest
+    digest.update(ReasoningTag.withoutReasoning(answer))
+    return digest.trimmed
+  }
+
   /// The next piece, as it stands in the event.
   package mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
     if halfPair.isEmpty && !(hasEscapes && Self.endsWithHalfPair(inside)) {
@@ -110,7 +117,10 @@ package struct AnswerFilter: ~Copyable {
       text = scratch.decoded.bytes
     }
     if phase == .front, let first = text.first, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
-    guard passesUntouched(text) else { return take(text, to: &sink) }
+    // A lone half of a surrogate pair is legal JSON, but strict clients refuse it: it goes on as U+FFFD.
+    guard passesUntouched(text), !(hasEscapes && ByteSearch.first("\u{FFFD}", in: text) != nil) else {
+      return take(text, to: &sink)
+    }
     count(text)
     if phase == .answer {
       sink.content(inside)

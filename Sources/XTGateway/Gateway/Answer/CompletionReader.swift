@@ -21,6 +21,8 @@ package struct CompletionReader: ~Copyable {
   package private(set) var pieces = 0
   /// From the record of the finished message.
   package private(set) var usage: Usage?
+  /// What the record says the answer was.
+  private var recorded: SipHash128.Digest?
 
   package init(
     stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
@@ -31,8 +33,12 @@ package struct CompletionReader: ~Copyable {
     filter = AnswerFilter(stops: stops, digest: digest, scratch: scratch)
   }
 
+  /// Whether a stop sequence ended the answer.
+  package var isStopped: Bool { filter.isStopped }
   /// Of the answer's text, as the client keeps it.
   package var answerDigest: AnswerDigest { filter.contentDigest }
+  /// Whether the upstream remembers the answer that the client got. To be asked after `flush`.
+  package var agreesWithRecord: Bool { recorded == nil || recorded == filter.contentDigest.trimmed }
 
   /// - Returns: what follows from the events in `bytes`; once it is not `nothing`, the rest of them is dropped.
   package mutating func feed(
@@ -40,7 +46,7 @@ package struct CompletionReader: ~Copyable {
   ) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage)
+    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage, recorded: recorded)
     do throws(SSEError) {
       try decoder.feed(bytes) { data in
         action = event.read(data, &state, &filter, &sink)
@@ -52,7 +58,7 @@ package struct CompletionReader: ~Copyable {
         action = state.failed(.badResponse("an event is longer than \(limit) bytes (upstream.max_event_bytes)"))
       }
     }
-    (pieces, usage) = (event.pieces, event.usage)
+    (pieces, usage, recorded) = (event.pieces, event.usage, event.recorded)
     return action
   }
 
@@ -60,12 +66,12 @@ package struct CompletionReader: ~Copyable {
   package mutating func finishFeeding(_ state: inout ChatExchangeState, to encoder: any AnswerEncoder) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage)
+    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage, recorded: recorded)
     decoder.finish { data in
       action = event.read(data, &state, &filter, &sink)
       return action == .nothing
     }
-    (pieces, usage) = (event.pieces, event.usage)
+    (pieces, usage, recorded) = (event.pieces, event.usage, event.recorded)
     return action
   }
 
@@ -81,6 +87,7 @@ private struct EventReader {
   let classifier: FailureClassifier
   var pieces: Int
   var usage: Usage?
+  var recorded: SipHash128.Digest?
 
   mutating func read(
     _ data: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, _ filter: inout AnswerFilter, _ sink: inout EncoderSink
@@ -95,7 +102,10 @@ private struct EventReader {
       case .record(let record):
         guard state.recordArrived() else { return .nothing }
         usage = record.usage
-        record.text.withUnsafeBytes { filter.tail(of: $0, to: &sink) }
+        record.text.withUnsafeBytes { text in
+          filter.tail(of: text, to: &sink)
+          if !text.isEmpty { recorded = filter.digest(of: text) }
+        }
         return filter.isStopped ? state.stopReached() : .nothing
       case .failure(let code, let message): return state.failed(classifier.envelope(code: code, message: message))
       case .done: return state.doneArrived()

@@ -1,7 +1,7 @@
 import Wire
 
 extension Configuration {
-  /// The effective configuration as a JSON document that can be loaded again, secrets masked.
+  /// The effective configuration as a JSON document of the form that is loaded, secrets masked.
   package var text: String {
     let buffer = ByteBuffer()
     buffer.append("{")

@@ -114,7 +114,7 @@ package final class SessionKeeper {
 
   /// A session that knows nothing was not used after all.
   func putBack(_ session: LiveSession) {
-    if isClosing || !reserve.wants(account: session.account) { discard(session) } else { reserve.put(session) }
+    if isClosing || !reserve.wants(account: session.account) { discard(session) } else { reserve.put(session, now: loop.now) }
   }
 
   func discard(_ session: LiveSession) { janitor.discard(session) }
@@ -132,6 +132,10 @@ package final class SessionKeeper {
   private func cleanUp() {
     let age = UInt64(configuration.sessions.idleTimeoutSeconds) * 1000
     guard loop.now >= age else { return }
+    for session in reserve.takeStale(since: loop.now - age / 2) {
+      reserve.began(account: session.account)
+      set(session)
+    }
     let expired = table.expire(filedBefore: loop.now - age)
     statistics.expired += expired.count
     if !expired.isEmpty { log.debug("\(expired.count) idle conversations ended") }
@@ -170,7 +174,7 @@ package final class SessionKeeper {
   private func made(_ outcome: JSONCall.Outcome, account: AccountPool.AccountIndex) {
     preparing -= 1
     guard case .success(let data) = outcome, let session = data.flatMap(Session.init) else {
-      reserve.ended(account: account, nil)
+      reserve.ended(account: account, nil, now: loop.now)
       return prepareLater(outcome)
     }
     failuresInARow = 0
@@ -194,13 +198,13 @@ package final class SessionKeeper {
       guard case .success = outcome, !isClosing else { return gaveUp(session) }
       var session = session
       session.wasUpdated(to: settings)
-      reserve.ended(account: session.account, session)
+      reserve.ended(account: session.account, session, now: loop.now)
       refill()
     }
   }
 
   private func gaveUp(_ session: LiveSession) {
-    reserve.ended(account: session.account, nil)
+    reserve.ended(account: session.account, nil, now: loop.now)
     discard(session)
   }
 
@@ -234,7 +238,7 @@ package final class SessionKeeper {
       let leftovers = list.records.filter {
         Leftovers.isLeftover(
           name: $0.name, updated: $0.updated, ownName: self.name, upstreamNow: upstreamNow,
-          idleSeconds: self.configuration.sessions.idleTimeoutSeconds)
+          idleSeconds: self.configuration.sessions.idleTimeoutSeconds + self.configuration.sessions.cleanupIntervalSeconds)
       }
       let all = found + leftovers.map(\.id)
       if page < min(list.pages, Self.maxPages), !list.records.isEmpty {

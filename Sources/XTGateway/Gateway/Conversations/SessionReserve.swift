@@ -1,7 +1,7 @@
 /// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
 package struct SessionReserve {
   private struct Shelf {
-    var ready: [LiveSession] = []
+    var ready: [(session: LiveSession, since: UInt64)] = []
     /// Being made or cleared.
     var coming = 0
   }
@@ -29,7 +29,7 @@ package struct SessionReserve {
   /// Removes and returns what an account holds.
   package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
     defer { shelves[account].ready = [] }
-    return shelves[account].ready
+    return shelves[account].ready.map(\.session)
   }
 
   /// A conversation began with `model`.
@@ -47,8 +47,8 @@ package struct SessionReserve {
   /// Takes a session of `account`, one set to `model` if there is any.
   package mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
     guard !shelves[account].ready.isEmpty else { return nil }
-    let index = shelves[account].ready.firstIndex { $0.model == model } ?? 0
-    return shelves[account].ready.remove(at: index)
+    let index = shelves[account].ready.firstIndex { $0.session.model == model } ?? 0
+    return shelves[account].ready.remove(at: index).session
   }
 
   /// Whether `account` has too few, those that are coming counted.
@@ -62,18 +62,28 @@ package struct SessionReserve {
   package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
 
   /// What `began` announced is there, or, with nil, will not come.
-  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?) {
+  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, now: UInt64) {
     precondition(shelves[account].coming > 0)
     shelves[account].coming -= 1
-    if let session { put(session) }
+    if let session { put(session, now: now) }
   }
 
-  package mutating func put(_ session: LiveSession) { shelves[session.account].ready.append(session) }
+  package mutating func put(_ session: LiveSession, now: UInt64) { shelves[session.account].ready.append((session, now)) }
+
+  /// Takes those that have stood since before `deadline`: they have to be touched, or another gateway takes them for left behind.
+  package mutating func takeStale(since deadline: UInt64) -> [LiveSession] {
+    var stale: [LiveSession] = []
+    for account in shelves.indices {
+      stale += shelves[account].ready.filter { $0.since <= deadline }.map(\.session)
+      shelves[account].ready.removeAll { $0.since <= deadline }
+    }
+    return stale
+  }
 
   /// Removes and returns everything.
   package mutating func removeAll() -> [LiveSession] {
     defer { for account in shelves.indices { shelves[account].ready = [] } }
-    return shelves.flatMap(\.ready)
+    return shelves.flatMap { $0.ready.map(\.session) }
   }
 
   package func count(account: AccountPool.AccountIndex) -> Int { shelves[account].ready.count }

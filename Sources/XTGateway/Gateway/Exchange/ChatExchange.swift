@@ -20,6 +20,8 @@ final class ChatExchange {
   private var query = ChatQuery(model: "", system: "", turns: [])
   /// The upstream's values of the model, the one in use first.
   private var models: ArraySlice<String> = []
+  /// Images that one message may carry.
+  private var maxFiles = 0
   private var ticket: AccountPool.Ticket?
   private var lease: Lease?
   /// Accounts that failed this request.
@@ -82,6 +84,7 @@ final class ChatExchange {
         return fail(.modelNotFound(name: query.model, hint: catalog.hint(for: query.model)))
       }
       if let error = FileRules.check(query, catalog: catalog, entry: entry) { return fail(.invalidRequest(error)) }
+      maxFiles = entry.takesImages ? catalog.maxFiles : 0
       models = entry.values.filter { core.modelHealth.coolsUntil($0, core.loop.now) == nil }[...]
       guard !models.isEmpty else { return fail(.modelUnavailable("it had no channel a moment ago")) }
       perform(state.modelFound(alternatives: models.count - 1))
@@ -195,7 +198,6 @@ final class ChatExchange {
   private func send() {
     guard let hold else { return }
     self.hold?.isTouched = true
-    let maxFiles = core.models.catalog?.maxFiles ?? core.configuration.limits.maxFiles
     let message = hold.isFresh ? Transcript.replay(of: query, maxFiles: maxFiles) : Transcript.newTurns(of: query)
     clock.sent(core.loop.now)
     rearm()
@@ -267,7 +269,7 @@ final class ChatExchange {
     record.usage = reader.usage
     core.modelHealth.succeeded(model)
     encoder.finish(reader.usage)
-    cleanUp(.success, keepsSession: keepsSession)
+    cleanUp(.success, keepsSession: keepsSession && reader.agreesWithRecord)
   }
 
   private func tell(_ error: GatewayError) {
@@ -296,7 +298,7 @@ final class ChatExchange {
         putAway(hold, isWorn: false)
       }
     }
-    if keepsSession, transfer != nil {
+    if outcome == .success, transfer != nil, !reader.isStopped {
       // The last bytes are let through, so that the connection can be used again.
       timer?.start(after: Self.leftoverMilliseconds)
     } else {

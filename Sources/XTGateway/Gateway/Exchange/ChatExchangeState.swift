@@ -136,8 +136,10 @@ package struct ChatExchangeState: ~Copyable {
     return true
   }
 
-  /// `[DONE]`.
-  package mutating func doneArrived() -> Action { closed(error: nil) }
+  /// `[DONE]`: the upstream has said all it wanted to.
+  package mutating func doneArrived() -> Action {
+    stage == .answering ? end(.finish(keepsSession: true)) : closed(error: nil)
+  }
 
   /// A stop sequence was met: the answer ends here, although the upstream would go on.
   package mutating func stopReached() -> Action {
@@ -151,7 +153,8 @@ package struct ChatExchangeState: ~Copyable {
   private mutating func closed(error: HTTPClientError?) -> Action {
     switch stage {
     case .recorded: return end(.finish(keepsSession: true))
-    case .answering: return end(error.map { .fail(FailureClassifier.transport($0)) } ?? .finish(keepsSession: true))
+    // Without the upstream's word that this was all, it may remember more than it has told.
+    case .answering: return end(error.map { .fail(FailureClassifier.transport($0)) } ?? .finish(keepsSession: false))
     case .asking: return failed(error.map(FailureClassifier.transport) ?? .emptyAnswer)
     case .models, .admission, .creating, .updating, .ended: return .nothing
     }
