@@ -1,7 +1,12 @@
 /// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
 package struct SessionReserve {
+  private struct Prepared {
+    var session: LiveSession
+    var updatedAt: UInt64
+  }
+
   private struct Shelf {
-    var ready: [LiveSession] = []
+    var ready: [Prepared] = []
     /// Being made or cleared.
     var coming = 0
   }
@@ -35,8 +40,8 @@ package struct SessionReserve {
   /// Takes a session of `account`, one set to `model` if there is any.
   package mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
     guard !shelves[account].ready.isEmpty else { return nil }
-    let index = shelves[account].ready.firstIndex { $0.model == model } ?? 0
-    return shelves[account].ready.remove(at: index)
+    let index = shelves[account].ready.firstIndex { $0.session.model == model } ?? 0
+    return shelves[account].ready.remove(at: index).session
   }
 
   /// Whether `account` has too few, those that are coming counted.
@@ -50,18 +55,31 @@ package struct SessionReserve {
   package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
 
   /// What `began` announced is there, or, with nil, will not come.
-  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?) {
+  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, updatedAt: UInt64 = 0) {
     precondition(shelves[account].coming > 0)
     shelves[account].coming -= 1
-    if let session { put(session) }
+    if let session { put(session, updatedAt: updatedAt) }
   }
 
-  package mutating func put(_ session: LiveSession) { shelves[session.account].ready.append(session) }
+  /// - Parameter updatedAt: when the upstream heard of it last (ms, monotonic); 0: who knows.
+  package mutating func put(_ session: LiveSession, updatedAt: UInt64 = 0) {
+    shelves[session.account].ready.append(Prepared(session: session, updatedAt: updatedAt))
+  }
+
+  /// Removes and returns those that the upstream has not heard of since `deadline`.
+  package mutating func takeStale(updatedBefore deadline: UInt64) -> [LiveSession] {
+    var stale: [LiveSession] = []
+    for account in shelves.indices {
+      stale += shelves[account].ready.filter { $0.updatedAt <= deadline }.map(\.session)
+      shelves[account].ready.removeAll { $0.updatedAt <= deadline }
+    }
+    return stale
+  }
 
   /// Removes and returns everything.
   package mutating func removeAll() -> [LiveSession] {
     defer { for account in shelves.indices { shelves[account].ready = [] } }
-    return shelves.flatMap(\.ready)
+    return shelves.flatMap { $0.ready.map(\.session) }
   }
 
   package func count(account: AccountPool.AccountIndex) -> Int { shelves[account].ready.count }

@@ -147,15 +147,14 @@ final class ChatExchange {
   private func createSession() {
     guard let account = lease?.account else { return }
     let attempt = state.attempts
-    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [self] outcome in
+    core.sessions.make(account: account, model: model) { [self] outcome in
       let isCurrent = state.stage == .creating && state.attempts == attempt
       switch outcome {
       case .failure(let error): if isCurrent { fail(error) }
-      case .success(let data):
-        guard let made = data.flatMap(Session.init) else { return isCurrent ? fail(.badResponse("a new session has no id")) : () }
+      case .success(let session):
         // Even when nobody waits for it any more, it has to be deleted.
-        guard isCurrent else { return core.sessions.discard(id: made.id, account: account) }
-        let hold = SessionHold(made: LiveSession(account: account, session: made))
+        guard isCurrent else { return core.sessions.discard(session) }
+        let hold = SessionHold(made: session)
         self.hold = hold
         perform(state.sessionCreated(needs: hold.need(for: query, model: model)))
       }
@@ -191,7 +190,7 @@ final class ChatExchange {
   private func send() {
     guard let hold else { return }
     self.hold?.isTouched = true
-    let maxFiles = core.models.catalog?.maxFiles ?? core.configuration.limits.maxFiles
+    let maxFiles = core.models.catalog.map { FileRules.maxFiles(for: query.model, $0) } ?? core.configuration.limits.maxFiles
     let message = hold.isFresh ? Transcript.replay(of: query, maxFiles: maxFiles) : Transcript.newTurns(of: query)
     clock.sent(core.loop.now)
     rearm()
