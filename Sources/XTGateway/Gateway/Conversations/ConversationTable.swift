@@ -13,6 +13,16 @@ package struct ConversationTable {
     /// Others that know the same conversation, filed just before and just after; -1: none.
     var olderTwin: Int
     var newerTwin: Int
+    /// Neighbours by age among those of the same account; -1: none.
+    var olderOfAccount: Int
+    var newerOfAccount: Int
+  }
+
+  /// An account's own line, by age.
+  private struct Line {
+    var oldest = -1
+    var newest = -1
+    var count = 0
   }
 
   private var slots: [Slot] = []
@@ -20,11 +30,27 @@ package struct ConversationTable {
   private var newestByKey: [ConversationKey: Int] = [:]
   private var oldest = -1
   private var newest = -1
+  private var lines: [AccountPool.AccountIndex: Line] = [:]
   package var capacity: Int
+  private let accountCapacity: Int
 
   package private(set) var count = 0
 
-  package init(capacity: Int) { self.capacity = capacity }
+  /// - Parameters:
+  ///   - capacity: sessions at most.
+  ///   - accountCapacity: sessions at most of one account, since the upstream keeps only so many.
+  package init(capacity: Int, accountCapacity: Int = .max) {
+    (self.capacity, self.accountCapacity) = (capacity, accountCapacity)
+  }
+
+  package func count(account: AccountPool.AccountIndex) -> Int { lines[account]?.count ?? 0 }
+
+  /// Removes and returns every session of an account.
+  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
+    var removed: [LiveSession] = []
+    while let session = evictOldest(of: account) { removed.append(session) }
+    return removed
+  }
 
   /// Takes a session that knows exactly the conversation `key`; it is the caller's until it is filed again.
   package mutating func take(_ key: ConversationKey) -> LiveSession? {
@@ -36,9 +62,13 @@ package struct ConversationTable {
 
   /// Files a session under the conversation it knows now. Returns the one that had to make room for it, if any.
   package mutating func file(_ session: LiveSession, under key: ConversationKey, now: UInt64) -> LiveSession? {
-    let evicted = count >= capacity ? evictOldest() : nil
+    let evicted =
+      count(account: session.account) >= accountCapacity
+      ? evictOldest(of: session.account) : count >= capacity ? evict(oldest) : nil
     let twin = newestByKey[key] ?? -1
-    let slot = Slot(key: key, session: session, filedAt: now, older: newest, newer: -1, olderTwin: twin, newerTwin: -1)
+    let slot = Slot(
+      key: key, session: session, filedAt: now, older: newest, newer: -1, olderTwin: twin, newerTwin: -1,
+      olderOfAccount: lines[session.account]?.newest ?? -1, newerOfAccount: -1)
     let index: Int
     if let reused = free.popLast() {
       index = reused
@@ -51,6 +81,7 @@ package struct ConversationTable {
     newest = index
     if twin >= 0 { slots[twin].newerTwin = index }
     newestByKey[key] = index
+    queueUp(index, session.account)
     count += 1
     return evicted
   }
@@ -58,35 +89,35 @@ package struct ConversationTable {
   /// Removes and returns every session that was filed at or before `deadline`.
   package mutating func expire(filedBefore deadline: UInt64) -> [LiveSession] {
     var expired: [LiveSession] = []
-    while oldest >= 0, slots[oldest].filedAt <= deadline, let session = evictOldest() { expired.append(session) }
+    while oldest >= 0, slots[oldest].filedAt <= deadline, let session = evict(oldest) { expired.append(session) }
     return expired
-  }
-
-  /// Removes and returns every session of an account.
-  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
-    var removed: [LiveSession] = []
-    for index in slots.indices {
-      guard let session = slots[index].session, session.account == account else { continue }
-      unlinkTwin(index)
-      remove(index)
-      removed.append(session)
-    }
-    return removed
-  }
-
-  /// How many sessions each account holds.
-  package var countByAccount: [AccountPool.AccountIndex: Int] {
-    slots.reduce(into: [:]) { counts, slot in if let session = slot.session { counts[session.account, default: 0] += 1 } }
   }
 
   /// Removes and returns everything.
   package mutating func removeAll() -> [LiveSession] { expire(filedBefore: .max) }
 
-  private mutating func evictOldest() -> LiveSession? {
-    guard oldest >= 0, let session = slots[oldest].session else { return nil }
-    unlinkTwin(oldest)
-    remove(oldest)
+  /// Removes and returns the session of `account` that was filed longest ago.
+  package mutating func evictOldest(of account: AccountPool.AccountIndex) -> LiveSession? { evict(lines[account]?.oldest ?? -1) }
+
+  private mutating func evict(_ index: Int) -> LiveSession? {
+    guard index >= 0, let session = slots[index].session else { return nil }
+    unlinkTwin(index)
+    remove(index)
     return session
+  }
+
+  private mutating func queueUp(_ index: Int, _ account: AccountPool.AccountIndex) {
+    let newest = slots[index].olderOfAccount
+    if newest >= 0 { slots[newest].newerOfAccount = index } else { lines[account, default: Line()].oldest = index }
+    lines[account]?.newest = index
+    lines[account]?.count += 1
+  }
+
+  private mutating func leaveLine(_ index: Int, _ account: AccountPool.AccountIndex) {
+    let (older, newer) = (slots[index].olderOfAccount, slots[index].newerOfAccount)
+    if older >= 0 { slots[older].newerOfAccount = newer } else { lines[account]?.oldest = newer }
+    if newer >= 0 { slots[newer].olderOfAccount = older } else { lines[account]?.newest = older }
+    lines[account]?.count -= 1
   }
 
   /// Takes `index` out of the chain of its key, which may be as long as the table: many clients begin in the same words.
@@ -100,6 +131,7 @@ package struct ConversationTable {
     let (older, newer) = (slots[index].older, slots[index].newer)
     if older >= 0 { slots[older].newer = newer } else { oldest = newer }
     if newer >= 0 { slots[newer].older = older } else { newest = older }
+    if let session = slots[index].session { leaveLine(index, session.account) }
     slots[index].session = nil
     free.append(index)
     count -= 1

@@ -7,9 +7,23 @@ package enum Leftovers {
   ///   - upstreamNow: the time by the upstream's own clock, as it writes it.
   ///   - idleSeconds: a gateway has ended an untouched session after this long; an older one has no gateway any more.
   package static func isLeftover(name: String, updated: String, ownName: String, upstreamNow: String, idleSeconds: Int) -> Bool {
-    guard name.hasPrefix(namePrefix), name != ownName else { return false }
-    guard let then = seconds(updated), let now = seconds(upstreamNow) else { return false }
-    return now - then > idleSeconds
+    guard let now = seconds(upstreamNow) else { return false }
+    return isOthers(name: name, ownName: ownName) && isOld(updated, upstreamNow: now, lifeSeconds: idleSeconds)
+  }
+
+  /// Whether another gateway, running or not, calls its sessions so.
+  static func isOthers(name: String, ownName: String) -> Bool { name.hasPrefix(namePrefix) && name != ownName }
+
+  /// - Parameter upstreamNow: in seconds, as `seconds` reads the upstream's clock.
+  static func isOld(_ updated: String, upstreamNow: Int, lifeSeconds: Int) -> Bool {
+    seconds(updated).map { upstreamNow - $0 > lifeSeconds } ?? false
+  }
+
+  /// How long a running gateway may leave a session of its own untouched: until it expires and that is noticed, or, if it was taken at the last
+  /// moment, until the request that took it has ended.
+  static func lifeSeconds(_ configuration: Configuration) -> Int {
+    let request = configuration.pool.queueTimeoutMilliseconds + configuration.upstream.totalTimeoutMilliseconds
+    return configuration.sessions.idleTimeoutSeconds + configuration.sessions.cleanupIntervalSeconds + (request + 999) / 1000
   }
 
   /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.

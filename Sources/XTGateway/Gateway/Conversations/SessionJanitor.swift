@@ -6,17 +6,13 @@ import XSTech
 package final class SessionJanitor {
   private let upstream: UpstreamClient
   private let log: Logger
-  private var waiting: [AccountPool.AccountIndex: [Int]] = [:]
+  private var queue = DeletionQueue()
   private var isBusy = false
-  private var failuresInARow = 0
   private let loop: EventLoop
   private lazy var timer = makeTimer()
   private var whenDone: (() -> Void)?
   package private(set) var deleted = 0
 
-  /// Session numbers in one call; the query stays far below any limit on a URL's length.
-  private static let batchSize = 50
-  private static let maxFailures = 5
   /// How long discarded sessions are gathered, and so how often a call is made at most.
   private static let gatherMilliseconds: UInt64 = 250
 
@@ -27,16 +23,21 @@ package final class SessionJanitor {
   package func discard(_ session: LiveSession) { discard(id: session.session.id, account: session.account) }
 
   package func discard(id: Int, account: AccountPool.AccountIndex) {
-    waiting[account, default: []].append(id)
+    queue.add(id: id, account: account)
+    guard !isBusy else { return }
     // More may follow soon, and a batch is one call.
-    if !isBusy, !timer.isActive { timer.start(after: Self.gatherMilliseconds) }
+    if !timer.isActive || isWaitingLong {
+      isWaitingLong = false
+      timer.start(after: Self.gatherMilliseconds)
+    }
   }
 
-  package var backlog: Int { waiting.values.reduce(0) { $0 + $1.count } }
+  package var backlog: Int { queue.count }
 
   /// Calls `done` when nothing is left to delete, or when it is given up.
   package func flush(_ done: @escaping () -> Void) {
     whenDone = done
+    queue.isHurried = true
     timer.stop()
     work()
   }
@@ -46,6 +47,9 @@ package final class SessionJanitor {
     whenDone = nil
   }
 
+  /// The timer waits for an account that refused, and so not on behalf of the others.
+  private var isWaitingLong = false
+
   private func makeTimer() -> LoopTimer {
     let timer = LoopTimer(loop: loop) { [weak self] in self?.work() }
     timer.keepsLoopAlive(false)
@@ -54,37 +58,42 @@ package final class SessionJanitor {
 
   private func work() {
     guard !isBusy else { return }
-    guard let (account, ids) = waiting.first(where: { !$0.value.isEmpty }) else {
+    isWaitingLong = false
+    switch queue.next(loop.now) {
+    case .nothing:
       let done = whenDone
       whenDone = nil
       done?()
-      return
-    }
-    let batch = Array(ids.prefix(Self.batchSize))
-    waiting[account] = Array(ids.dropFirst(batch.count))
-    isBusy = true
-    upstream.call(.deleteSessions(ids: batch), account: account) { [weak self] outcome in
-      self?.finished(batch, account: account, outcome)
+    case .wait(let until):
+      isWaitingLong = true
+      timer.start(after: max(1, until - loop.now))
+    case .batch(let account, let ids):
+      isBusy = true
+      upstream.call(.deleteSessions(ids: ids), account: account) { [weak self] outcome in
+        self?.finished(ids, account: account, outcome)
+      }
     }
   }
 
-  private func finished(_ batch: [Int], account: AccountPool.AccountIndex, _ outcome: JSONCall.Outcome) {
+  private func finished(_ ids: [Int], account: AccountPool.AccountIndex, _ outcome: JSONCall.Outcome) {
     isBusy = false
     switch outcome {
-    case .success:
-      failuresInARow = 0
-      deleted += batch.count
+    case .success: noteDeleted(ids, account: account)
+    // Somebody else has deleted it.
+    case .failure(.sessionLost) where ids.count == 1: noteDeleted(ids, account: account)
     case .failure(let error):
-      failuresInARow += 1
-      guard failuresInARow < Self.maxFailures, whenDone == nil else {
-        log.warning("\(batch.count) upstream sessions could not be deleted and are left over: \(error.message)")
-        failuresInARow = 0
-        break
+      let givenUp = queue.failed(ids, account: account, loop.now)
+      if givenUp > 0 {
+        log.warning("\(givenUp) upstream sessions could not be deleted and are left over: \(error.message)")
+      } else if queue.failuresInARow(account: account) == DeletionQueue.manyFailures {
+        log.warning("upstream sessions cannot be deleted for now: \(error.message)")
       }
-      waiting[account, default: []].append(contentsOf: batch)
-      timer.start(after: UInt64(1000) << UInt64(failuresInARow))
-      return
     }
-    if whenDone == nil, backlog > 0 { timer.start(after: Self.gatherMilliseconds) } else { work() }
+    if whenDone == nil { timer.start(after: Self.gatherMilliseconds) } else { work() }
+  }
+
+  private func noteDeleted(_ ids: [Int], account: AccountPool.AccountIndex) {
+    deleted += ids.count
+    queue.deleted(account: account, loop.now)
   }
 }

@@ -10,6 +10,7 @@ package final class SessionKeeper {
   private let upstream: UpstreamClient
   private var configuration: Configuration
   private let log: Logger
+  private let accountName: (AccountPool.AccountIndex) -> String
   /// Which accounts may be asked to do something now.
   private let canUse: (AccountPool.AccountIndex) -> Bool
   private let defaultModel: () -> String?
@@ -23,7 +24,10 @@ package final class SessionKeeper {
   private var isClosing = false
   private var preparing = 0
   private var failuresInARow = 0
-  private var sweptAccounts: Set<AccountPool.AccountIndex> = []
+  private let sweeper: LeftoverSweeper
+  /// Calls under way that end with a session to be kept or deleted.
+  private var underWay = 0
+  private var whenQuiet: (() -> Void)?
   private lazy var cleanupTimer = makeTimer { $0.cleanUp() }
   private lazy var retryTimer = makeTimer { $0.refill() }
 
@@ -36,16 +40,26 @@ package final class SessionKeeper {
 
   /// Calls at a time that prepare sessions.
   private static let parallelPreparations = 2
+  /// The upstream keeps about 1,000 sessions of an account; this leaves room for those in use, those being deleted, and the owner's.
+  private static let largestShare = 900
+  /// Sessions that have to go when an account is full, so that not every new one needs another's place.
+  private static let sessionsToClear = 20
 
   package init(
     loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger, instance: String,
-    canUse: @escaping (AccountPool.AccountIndex) -> Bool, defaultModel: @escaping () -> String?
+    accountName: @escaping (AccountPool.AccountIndex) -> String, canUse: @escaping (AccountPool.AccountIndex) -> Bool,
+    defaultModel: @escaping () -> String?
   ) {
     (self.loop, self.upstream, self.configuration, self.log) = (loop, upstream, configuration, log)
-    (self.canUse, self.defaultModel) = (canUse, defaultModel)
+    (self.accountName, self.canUse, self.defaultModel) = (accountName, canUse, defaultModel)
     name = Leftovers.namePrefix + instance
-    janitor = SessionJanitor(loop: loop, upstream: upstream, log: log)
-    table = ConversationTable(capacity: configuration.sessions.max)
+    let janitor = SessionJanitor(loop: loop, upstream: upstream, log: log)
+    self.janitor = janitor
+    sweeper = LeftoverSweeper(loop: loop, upstream: upstream, configuration: configuration, ownName: name) { ids, account in
+      log.info("\(ids.count) sessions that an earlier gateway left behind on \(accountName(account)) are deleted")
+      for id in ids { janitor.discard(id: id, account: account) }
+    }
+    table = ConversationTable(capacity: configuration.sessions.max, accountCapacity: Self.largestShare)
     reserve = SessionReserve(accounts: configuration.cookies.count, target: configuration.sessions.preparedPerCookie)
   }
 
@@ -77,6 +91,7 @@ package final class SessionKeeper {
     isClosing = true
     cleanupTimer.close()
     retryTimer.close()
+    sweeper.close()
     janitor.close()
   }
 
@@ -114,28 +129,92 @@ package final class SessionKeeper {
 
   /// A session that knows nothing was not used after all.
   func putBack(_ session: LiveSession) {
-    if isClosing || !reserve.wants(account: session.account) { discard(session) } else { reserve.put(session, now: loop.now) }
+    if isClosing || !reserve.wants(account: session.account) { discard(session) } else { reserve.put(session) }
   }
 
   func discard(_ session: LiveSession) { janitor.discard(session) }
   func discard(id: Int, account: AccountPool.AccountIndex) { janitor.discard(id: id, account: account) }
 
-  /// Deletes upstream everything that no request holds. `done` comes when that is through or given up.
+  /// Deletes upstream everything that no request holds, what is just being made included. `done` comes when that is through or given up.
   package func deleteAll(_ done: @escaping () -> Void) {
     isClosing = true
     for session in table.removeAll() + reserve.removeAll() { discard(session) }
-    janitor.flush(done)
+    whenQuiet = { [janitor] in janitor.flush(done) }
+    settle()
+  }
+
+  private func began() { underWay += 1 }
+
+  private func ended() {
+    underWay -= 1
+    settle()
+  }
+
+  private func settle() {
+    guard underWay == 0, let quiet = whenQuiet else { return }
+    whenQuiet = nil
+    quiet()
+  }
+
+  // MARK: Making
+
+  /// Makes a session. Where the account is full, the conversation that was idle longest gives up its own.
+  func make(
+    account: AccountPool.AccountIndex, model: String, _ done: @escaping (Result<LiveSession, GatewayError>) -> Void
+  ) {
+    began()
+    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) { [self] outcome in
+      defer { ended() }
+      switch outcome {
+      case .success(let data):
+        guard let session = data.flatMap(Session.init) else { return done(.failure(.badResponse("a new session has no id"))) }
+        sweeper.noteTime(session.updated, account: account)
+        done(.success(LiveSession(account: account, session: session)))
+      case .failure(let error):
+        guard Self.saysFull(error), let session = makeRoom(account) else { return done(.failure(error)) }
+        clear(session, done)
+      }
+    }
+  }
+
+  private static func saysFull(_ error: GatewayError) -> Bool {
+    let words = error.message.lowercased()
+    return words.contains("会话数") || words.contains("会话已达") || words.contains("too many sessions")
+  }
+
+  private func makeRoom(_ account: AccountPool.AccountIndex) -> LiveSession? {
+    guard !isClosing, let session = table.evictOldest(of: account) else { return nil }
+    log.info("\(accountName(account)) holds as many sessions as it can: the longest idle make room")
+    for _ in 0..<min(Self.sessionsToClear, table.count(account: account) / 4) {
+      if let another = table.evictOldest(of: account) { discard(another) }
+    }
+    return session
+  }
+
+  /// Makes a session forget its conversation.
+  private func clear(_ session: LiveSession, _ done: @escaping (Result<LiveSession, GatewayError>) -> Void) {
+    began()
+    upstream.call(.clearContext(id: session.session.id), account: session.account) { [self] outcome in
+      defer { ended() }
+      switch outcome {
+      case .success:
+        var session = session
+        session.wasCleared()
+        done(.success(session))
+      case .failure(let error):
+        discard(session)
+        done(.failure(error))
+      }
+    }
   }
 
   // MARK: Expiry
 
   private func cleanUp() {
+    sweeper.tick()
     let age = UInt64(configuration.sessions.idleTimeoutSeconds) * 1000
     guard loop.now >= age else { return }
-    for session in reserve.takeStale(since: loop.now - age / 2) {
-      reserve.began(account: session.account)
-      set(session)
-    }
+    keepFresh(loop.now - age / 2)
     let expired = table.expire(filedBefore: loop.now - age)
     statistics.expired += expired.count
     if !expired.isEmpty { log.debug("\(expired.count) idle conversations ended") }
@@ -147,12 +226,23 @@ package final class SessionKeeper {
   /// Makes a conversation's session forget it, and ready for another.
   private func recycle(_ session: LiveSession) {
     reserve.began(account: session.account)
-    upstream.call(.clearContext(id: session.session.id), account: session.account) { [weak self] outcome in
-      guard let self else { return }
-      guard case .success = outcome else { return gaveUp(session) }
-      var session = session
-      session.wasCleared()
-      set(session)
+    clear(session) { [self] outcome in
+      switch outcome {
+      case .success(let session): set(session)
+      case .failure: reserve.ended(account: session.account, nil)
+      }
+    }
+  }
+
+  /// A prepared session may have to wait long; other gateways must see that somebody looks after it.
+  private func keepFresh(_ deadline: UInt64) {
+    for session in reserve.takeStale(updatedBefore: deadline) {
+      if canUse(session.account) {
+        reserve.began(account: session.account)
+        set(session)
+      } else {
+        discard(session)
+      }
     }
   }
 
@@ -164,28 +254,25 @@ package final class SessionKeeper {
     guard let account = reserve.neediest(among: (0..<reserve.accountCount).lazy.filter { self.canUse($0) }) else { return }
     preparing += 1
     reserve.began(account: account)
-    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
-      [weak self] outcome in
-      self?.made(outcome, account: account)
+    make(account: account, model: model) { [self] outcome in
+      preparing -= 1
+      switch outcome {
+      case .success(let session):
+        failuresInARow = 0
+        set(session)
+        refill()
+      case .failure(let error):
+        reserve.ended(account: account, nil)
+        prepareLater(error)
+      }
     }
     refill()
   }
 
-  private func made(_ outcome: JSONCall.Outcome, account: AccountPool.AccountIndex) {
-    preparing -= 1
-    guard case .success(let data) = outcome, let session = data.flatMap(Session.init) else {
-      reserve.ended(account: account, nil, now: loop.now)
-      return prepareLater(outcome)
-    }
-    failuresInARow = 0
-    sweep(account, upstreamNow: session.updated)
-    set(LiveSession(account: account, session: session))
-    refill()
-  }
-
-  private func prepareLater(_ outcome: JSONCall.Outcome) {
+  private func prepareLater(_ error: GatewayError) {
     failuresInARow += 1
-    if case .failure(let error) = outcome { log.debug("a session could not be prepared: \(error.message)") }
+    log.debug("a session could not be prepared: \(error.message)")
+    guard !isClosing else { return }
     retryTimer.start(after: min(60_000, UInt64(1000) << UInt64(min(failuresInARow, 6))))
   }
 
@@ -193,66 +280,25 @@ package final class SessionKeeper {
   private func set(_ session: LiveSession) {
     let settings = session.preparedSettings(model: reserve.favouriteModel ?? defaultModel() ?? session.model)
     let body = session.session.updateBody(settings, name: name)
-    upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [weak self] outcome in
-      guard let self else { return }
+    began()
+    upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [self] outcome in
+      defer { ended() }
       guard case .success = outcome, !isClosing else { return gaveUp(session) }
       var session = session
       session.wasUpdated(to: settings)
-      reserve.ended(account: session.account, session, now: loop.now)
+      reserve.ended(account: session.account, session, updatedAt: loop.now)
       refill()
     }
   }
 
   private func gaveUp(_ session: LiveSession) {
-    reserve.ended(account: session.account, nil, now: loop.now)
+    reserve.ended(account: session.account, nil)
     discard(session)
   }
 
-  // MARK: Leftovers
-
-  /// Makes a session only to learn the upstream's time.
+  /// Makes a session only to learn the upstream's time, which the look for leftovers needs.
   private func probe(_ account: AccountPool.AccountIndex) {
     guard let model = defaultModel() else { return }
-    upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
-      [weak self] outcome in
-      guard let self, case .success(let data) = outcome, let session = data.flatMap(Session.init) else { return }
-      discard(id: session.id, account: account)
-      sweep(account, upstreamNow: session.updated)
-    }
-  }
-
-  /// Looks through an account's sessions once, page after page.
-  private func sweep(_ account: AccountPool.AccountIndex, upstreamNow: String) {
-    guard sweptAccounts.insert(account).inserted else { return }
-    sweep(account, page: 1, found: [], upstreamNow: upstreamNow)
-  }
-
-  /// More pages than any account can have.
-  private static let maxPages = 200
-
-  /// Deletes only when all pages are read: a page shifts when something on an earlier one goes.
-  private func sweep(_ account: AccountPool.AccountIndex, page: Int, found: [Int], upstreamNow: String) {
-    upstream.call(.listSessions(page: page), account: account) { [weak self] outcome in
-      guard let self, !isClosing else { return }
-      guard case .success(let data) = outcome, let list = data.flatMap(SessionPage.init) else { return delete(found, of: account) }
-      let leftovers = list.records.filter {
-        Leftovers.isLeftover(
-          name: $0.name, updated: $0.updated, ownName: self.name, upstreamNow: upstreamNow,
-          idleSeconds: self.configuration.sessions.idleTimeoutSeconds + self.configuration.sessions.cleanupIntervalSeconds)
-      }
-      let all = found + leftovers.map(\.id)
-      if page < min(list.pages, Self.maxPages), !list.records.isEmpty {
-        sweep(account, page: page + 1, found: all, upstreamNow: upstreamNow)
-      } else {
-        delete(all, of: account)
-      }
-    }
-  }
-
-  private func delete(_ leftovers: [Int], of account: AccountPool.AccountIndex) {
-    guard !leftovers.isEmpty else { return }
-    log.info(
-      "\(leftovers.count) sessions that an earlier gateway left behind on account \(account + 1) are deleted")
-    for id in leftovers { janitor.discard(id: id, account: account) }
+    make(account: account, model: model) { [self] outcome in if case .success(let session) = outcome { discard(session) } }
   }
 }

@@ -1,7 +1,12 @@
 /// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
 package struct SessionReserve {
+  private struct Prepared {
+    var session: LiveSession
+    var updatedAt: UInt64
+  }
+
   private struct Shelf {
-    var ready: [(session: LiveSession, since: UInt64)] = []
+    var ready: [Prepared] = []
     /// Being made or cleared.
     var coming = 0
   }
@@ -62,20 +67,23 @@ package struct SessionReserve {
   package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
 
   /// What `began` announced is there, or, with nil, will not come.
-  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, now: UInt64) {
+  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, updatedAt: UInt64 = 0) {
     precondition(shelves[account].coming > 0)
     shelves[account].coming -= 1
-    if let session { put(session, now: now) }
+    if let session { put(session, updatedAt: updatedAt) }
   }
 
-  package mutating func put(_ session: LiveSession, now: UInt64) { shelves[session.account].ready.append((session, now)) }
+  /// - Parameter updatedAt: when the upstream heard of it last (ms, monotonic); 0: who knows.
+  package mutating func put(_ session: LiveSession, updatedAt: UInt64 = 0) {
+    shelves[session.account].ready.append(Prepared(session: session, updatedAt: updatedAt))
+  }
 
-  /// Takes those that have stood since before `deadline`: they have to be touched, or another gateway takes them for left behind.
-  package mutating func takeStale(since deadline: UInt64) -> [LiveSession] {
+  /// Removes and returns those that the upstream has not heard of since `deadline`.
+  package mutating func takeStale(updatedBefore deadline: UInt64) -> [LiveSession] {
     var stale: [LiveSession] = []
     for account in shelves.indices {
-      stale += shelves[account].ready.filter { $0.since <= deadline }.map(\.session)
-      shelves[account].ready.removeAll { $0.since <= deadline }
+      stale += shelves[account].ready.filter { $0.updatedAt <= deadline }.map(\.session)
+      shelves[account].ready.removeAll { $0.updatedAt <= deadline }
     }
     return stale
   }

@@ -84,7 +84,7 @@ final class ChatExchange {
         return fail(.modelNotFound(name: query.model, hint: catalog.hint(for: query.model)))
       }
       if let error = FileRules.check(query, catalog: catalog, entry: entry) { return fail(.invalidRequest(error)) }
-      maxFiles = entry.takesImages ? catalog.maxFiles : 0
+      maxFiles = FileRules.maxFiles(for: query.model, catalog)
       models = entry.values.filter { core.modelHealth.coolsUntil($0, core.loop.now) == nil }[...]
       guard !models.isEmpty else { return fail(.modelUnavailable("it had no channel a moment ago")) }
       perform(state.modelFound(alternatives: models.count - 1))
@@ -153,16 +153,14 @@ final class ChatExchange {
   private func createSession() {
     guard let account = lease?.account else { return }
     let attempt = state.attempts
-    core.upstream.call(.createSession(model: model), account: account, body: Call.createSessionBody(model: model)) {
-      [self] outcome in
+    core.sessions.make(account: account, model: model) { [self] outcome in
       let isCurrent = state.stage == .creating && state.attempts == attempt
       switch outcome {
       case .failure(let error): if isCurrent { fail(error) }
-      case .success(let data):
-        guard let made = data.flatMap(Session.init) else { return isCurrent ? fail(.badResponse("a new session has no id")) : () }
+      case .success(let session):
         // Even when nobody waits for it any more, it has to be deleted.
-        guard isCurrent else { return core.sessions.discard(id: made.id, account: account) }
-        let hold = SessionHold(made: LiveSession(account: account, session: made))
+        guard isCurrent else { return core.sessions.discard(session) }
+        let hold = SessionHold(made: session)
         self.hold = hold
         perform(state.sessionCreated(needs: hold.need(for: query, model: model)))
       }

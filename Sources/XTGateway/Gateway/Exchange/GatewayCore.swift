@@ -82,6 +82,7 @@ package final class GatewayCore {
   private func makeKeeper() -> SessionKeeper {
     SessionKeeper(
       loop: loop, upstream: upstream, configuration: configuration, log: log, instance: String(identifiers.next().prefix(12)),
+      accountName: { [unowned self] in desk.pool.accounts[$0].name },
       canUse: { [unowned self] in desk.pool.accounts[$0].canServe(loop.now) },
       defaultModel: { [unowned self] in models.catalog?.modelToPrepare })
   }

@@ -120,7 +120,6 @@ struct AdminService {
   private func writeSessions(to writer: inout JSONWriter) {
     let sessions = core.sessions
     let accounts = core.desk.pool.accounts.indices.filter { !isGone($0) }
-    let live = sessions.table.countByAccount
     writer.beginObject()
     let numbers: [(StaticString, Int)] = [
       ("live", sessions.table.count), ("leased", core.runningSessions), ("prepared", sessions.reserve.count),
@@ -138,7 +137,7 @@ struct AdminService {
       writer.key("name")
       writer.string(core.desk.pool.accounts[index].name)
       writer.key("live")
-      writer.int(live[index] ?? 0)
+      writer.int(sessions.table.count(account: index))
       writer.key("prepared")
       writer.int(sessions.reserve.count(account: index))
       writer.endObject()
