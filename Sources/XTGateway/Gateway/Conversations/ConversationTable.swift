@@ -53,11 +53,12 @@ package struct ConversationTable {
   }
 
   /// Takes a session that knows exactly the conversation `key`; it is the caller's until it is filed again.
-  package mutating func take(_ key: ConversationKey) -> LiveSession? {
+  package mutating func take(_ key: ConversationKey) -> (session: LiveSession, filedAt: UInt64)? {
     guard let index = newestByKey[key], let session = slots[index].session else { return nil }
+    let filedAt = slots[index].filedAt
     unlinkTwin(index)
     remove(index)
-    return session
+    return (session, filedAt)
   }
 
   /// Files a session under the conversation it knows now. Returns the one that had to make room for it, if any.

@@ -19,12 +19,9 @@ package enum Leftovers {
     seconds(updated).map { upstreamNow - $0 > lifeSeconds } ?? false
   }
 
-  /// How long a running gateway may leave a session of its own untouched: until it expires and that is noticed, or, if it was taken at the last
-  /// moment, until the request that took it has ended.
-  static func lifeSeconds(_ configuration: Configuration) -> Int {
-    let request = configuration.pool.queueTimeoutMilliseconds + configuration.upstream.totalTimeoutMilliseconds
-    return configuration.sessions.idleTimeoutSeconds + configuration.sessions.cleanupIntervalSeconds + (request + 999) / 1000
-  }
+  /// How long a running gateway may leave a session of its own untouched: no conversation older than the idle time-out is ever taken up
+  /// again, prepared sessions are touched well within it, and a completion touches its session.
+  static func lifeSeconds(_ configuration: Configuration) -> Int { configuration.sessions.idleTimeoutSeconds }
 
   /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.
   static func seconds(_ text: String) -> Int? {

@@ -30,6 +30,7 @@ package final class SessionKeeper {
   private var whenQuiet: (() -> Void)?
   private lazy var cleanupTimer = makeTimer { $0.cleanUp() }
   private lazy var retryTimer = makeTimer { $0.refill() }
+  private lazy var freshTimer = makeTimer { $0.keepFresh() }
 
   package struct Statistics: Sendable {
     package var hits = 0
@@ -65,8 +66,7 @@ package final class SessionKeeper {
 
   /// The upstream answers: prepares sessions and looks for leftovers.
   package func start() {
-    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
-    cleanupTimer.start(after: interval, repeating: interval)
+    startTimers()
     refill()
     for account in 0..<reserve.accountCount where reserve.target == 0 && canUse(account) { probe(account) }
   }
@@ -77,8 +77,7 @@ package final class SessionKeeper {
     reserve.grow(to: accounts)
     table.capacity = configuration.sessions.max
     reserve.target = configuration.sessions.preparedPerCookie
-    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
-    cleanupTimer.start(after: interval, repeating: interval)
+    startTimers()
     refill()
   }
 
@@ -91,8 +90,15 @@ package final class SessionKeeper {
     isClosing = true
     cleanupTimer.close()
     retryTimer.close()
+    freshTimer.close()
     sweeper.close()
     janitor.close()
+  }
+
+  private func startTimers() {
+    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
+    cleanupTimer.start(after: interval, repeating: interval)
+    freshTimer.start(after: max(250, idleMilliseconds / 4), repeating: max(250, idleMilliseconds / 4))
   }
 
   private func makeTimer(_ fire: @escaping (SessionKeeper) -> Void) -> LoopTimer {
@@ -105,13 +111,21 @@ package final class SessionKeeper {
 
   /// Takes the session that knows exactly the conversation `key`; nil: none does.
   func take(_ key: ConversationKey) -> LiveSession? {
-    guard let session = table.take(key) else {
+    guard let taken = table.take(key) else {
       statistics.misses += 1
       return nil
     }
+    guard taken.filedAt + idleMilliseconds > loop.now else {
+      // Only the clean-up has not come by yet.
+      (statistics.misses, statistics.expired) = (statistics.misses + 1, statistics.expired + 1)
+      discard(taken.session)
+      return nil
+    }
     statistics.hits += 1
-    return session
+    return taken.session
   }
+
+  private var idleMilliseconds: UInt64 { UInt64(configuration.sessions.idleTimeoutSeconds) * 1000 }
 
   func noteReplay() { statistics.replays += 1 }
 
@@ -212,9 +226,8 @@ package final class SessionKeeper {
 
   private func cleanUp() {
     sweeper.tick()
-    let age = UInt64(configuration.sessions.idleTimeoutSeconds) * 1000
+    let age = idleMilliseconds
     guard loop.now >= age else { return }
-    keepFresh(loop.now - age / 2)
     let expired = table.expire(filedBefore: loop.now - age)
     statistics.expired += expired.count
     if !expired.isEmpty { log.debug("\(expired.count) idle conversations ended") }
@@ -235,8 +248,9 @@ package final class SessionKeeper {
   }
 
   /// A prepared session may have to wait long; other gateways must see that somebody looks after it.
-  private func keepFresh(_ deadline: UInt64) {
-    for session in reserve.takeStale(updatedBefore: deadline) {
+  private func keepFresh() {
+    guard loop.now >= idleMilliseconds / 2 else { return }
+    for session in reserve.takeStale(updatedBefore: loop.now - idleMilliseconds / 2) {
       if canUse(session.account) {
         reserve.began(account: session.account)
         set(session)
