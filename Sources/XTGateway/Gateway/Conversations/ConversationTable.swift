@@ -53,12 +53,13 @@ package struct ConversationTable {
   }
 
   /// Takes a session that knows exactly the conversation `key`; it is the caller's until it is filed again.
-  package mutating func take(_ key: ConversationKey) -> (session: LiveSession, filedAt: UInt64)? {
-    guard let index = newestByKey[key], let session = slots[index].session else { return nil }
-    let filedAt = slots[index].filedAt
+  /// - Parameter since: what was filed before then counts as gone already (ms, monotonic).
+  package mutating func take(_ key: ConversationKey, since: UInt64 = 0) -> LiveSession? {
+    // The newest of those that know the same conversation: if it is too old, so are the others.
+    guard let index = newestByKey[key], slots[index].filedAt >= since, let session = slots[index].session else { return nil }
     unlinkTwin(index)
     remove(index)
-    return (session, filedAt)
+    return session
   }
 
   /// Files a session under the conversation it knows now. Returns the one that had to make room for it, if any.
