@@ -35,7 +35,7 @@ def configuration(simulator, **more):
 def secrets(config):
     """What no log may hold."""
     keys = [key if isinstance(key, str) else key["key"] for key in config.get("api_keys", [])]
-    return [cookie["authorization"] for cookie in config.get("cookies", [])] + keys
+    return [cookie["authorization"] for cookie in config["cookies"] if "authorization" in cookie] + keys
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """One upstream session a conversation: only the new turn is sent, as long as the upstream knows the rest."""
 
 import json
-import time
 
 from chat import MODEL, OTHER_MODEL, ask, assistant, memory, system, user
 from conftest import sdk
@@ -115,17 +114,20 @@ def ids(simulator, gateway):
 
 
 def test_what_a_crashed_gateway_left_behind_is_deleted(start_gateway, simulator):
-    sessions = {"idle_timeout_seconds": 1, "cleanup_interval_seconds": 60}
-    crashed = start_gateway(sessions=sessions)
+    # A gateway that still lived would have touched it within its time, which the sum of these is.
+    quick = {
+        "sessions": {"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1},
+        "pool": {"queue_timeout_ms": 500},
+        "upstream": {"total_timeout_ms": 500},
+    }
+    crashed = start_gateway(**quick)
     with sdk(crashed) as client:
         left = memory(client, [])["session"]
     crashed.process.kill()
     crashed.wait()
     assert left in ids(simulator, crashed)
-    # A gateway that still lived would have touched it within its time, which the simulator's clock tells in seconds.
-    time.sleep(2.1)
-    start_gateway(sessions=sessions, cookies=crashed.config["cookies"])
-    wait_until(lambda: left not in ids(simulator, crashed), "the end of what was left behind")
+    start_gateway(**quick, cookies=crashed.config["cookies"])
+    wait_until(lambda: left not in ids(simulator, crashed), "the end of what was left behind", seconds=30)
 
 
 def test_a_conversation_in_use_does_not_expire(start_gateway):
