@@ -26,6 +26,7 @@ STRICTER = {
     "the target's host is not valid": "RFC 9110, sections 4.2.1 and 4.2.4: an empty host must be rejected, user information is an error",
     "the target is neither a path nor an http URL": "RFC 9112, section 3.2: the four forms of a target, `*` for OPTIONS only",
     "the target holds a character that is not allowed": "RFC 9112, section 3.2: no form of a target has a fragment; bytes from 0x80 are no URI",
+    "CONNECT needs a host and a port": "RFC 9112, section 3.2.3: the authority form",
     "Transfer-Encoding in HTTP/1.0": "RFC 9112, section 6.1: the framing must be treated as faulty",
     "505": "RFC 9110, section 15.6.6: major versions other than 1 are not HTTP/1.1 messages",
     "more than one Content-Length field": "RFC 9112, section 6.3: equal duplicates may be refused, and are",
@@ -64,7 +65,7 @@ LAXER = {
     },
     "h11": {
         "no request line received": "RFC 9112, section 2.2: one empty line before a request line is ignored",
-        "bad Content-Length": "RFC 9112, section 7.1.2: it stands in the trailers, which are dropped, never merged",
+        "bad Content-Length": "RFC 9112, section 7.1.2: in the trailers, which are dropped, never merged; or section 6.3: more than 20 digits",
         "conflicting Content-Length": "RFC 9112, section 7.1.2: it stands in the trailers",
         "Only Transfer-Encoding: chunked is supported": "RFC 9110, section 5.6.1: empty elements of a list are ignored (`chunked,`); or it is a trailer",
         "multiple Transfer-Encoding headers": "RFC 9110, section 5.6.1: an empty field besides `chunked` adds nothing; or it is a trailer",
@@ -146,6 +147,9 @@ class Comparison:
     def ended(self, data, verdict, words, padded, steps):
         others = {"accept" if isinstance(other, parsers.Message) or other in ("clean", "closed") else other for other, _ in steps.values()}
         exact = {"accept" if isinstance(other, parsers.Message) else other for other, _ in steps.values()}
+        if "closed" in exact and verdict != "closed":
+            # h11 ends HTTP/1.0's connections always: it has no say in what follows.
+            return None
         if verdict == "reject":
             if "reject" in others:
                 self.agreed += exact == {"reject"}
@@ -158,7 +162,8 @@ class Comparison:
             self.stricter[key] += 1
             return None
         if verdict == "incomplete":
-            if exact == {"reject"} and padded.verdict != "reject":
+            if exact == {"reject"} and padded.verdict != "reject" and any(
+                    lookup(LAXER[name], told) is None for name, (_, told) in steps.items()):
                 return "we await more where both refuse, and do not refuse it later either"
             if exact == {"accept"}:
                 return "we await more where both have a request"
