@@ -88,7 +88,7 @@ import Testing
     ("record", ["-", "-", "-", "-", "useful>recorded", "useful>recorded", "-", "-"]),
     ("done", ["-", "-", "-", "-", "upstream_empty>ended", "keep>ended", "keep>ended", "-"]),
     ("stop", ["-", "-", "-", "-", "-", "finish>ended", "finish>ended", "-"]),
-    ("end", ["-", "-", "-", "-", "upstream_empty>ended", "keep>ended", "keep>ended", "-"]),
+    ("end", ["-", "-", "-", "-", "upstream_empty>ended", "finish>ended", "keep>ended", "-"]),
     ("break", ["-", "-", "-", "-", lost, lost, "keep>ended", "-"]),
     ("failed", Array(repeating: "no_cookies>ended", count: 7) + ["-"]),
     ("session lost", [lost, lost, "elsewhere>admission", "replace>creating", "replace>creating", lost, lost, "-"]),
