@@ -28,7 +28,12 @@ func serve(configurationPath: String?) -> Int32 {
 
 /// One loop with everything on it, and its end.
 final class Program {
-  private enum Phase { case serving, draining, cleaning }
+  /// serving → draining → (cutting →) cleaning
+  private enum Phase { case serving, draining, cutting, cleaning }
+
+  /// For the last bytes of answers that were cut off, and then for deleting what is left upstream.
+  private static let flushMilliseconds: UInt64 = 250
+  private static let cleanMilliseconds: UInt64 = 2000
 
   private let configuration: Configuration
   private let configurationPath: String?
@@ -111,10 +116,11 @@ final class Program {
     case .draining:
       core.log.warning("\(core.runningCount) requests did not end in time and are cut off")
       core.cutOff()
-      // What still hangs on after its last bytes is closed with the server.
-      phase = .cleaning
-      budget.start(after: 1000)
-      core.sessions.deleteAll { [unowned self] in stop() }
+      phase = .cutting
+      budget.start(after: Self.flushMilliseconds)
+    case .cutting:
+      budget.start(after: Self.cleanMilliseconds)
+      cleanUp()
     case .cleaning:
       if core.sessions.janitor.backlog > 0 { core.log.warning("\(core.sessions.janitor.backlog) upstream sessions are left over") }
       stop()
@@ -123,7 +129,7 @@ final class Program {
 
   /// Every client is served: deletes what is left upstream, within the budget.
   private func cleanUp() {
-    guard phase == .draining else { return }
+    guard phase == .draining || phase == .cutting else { return }
     phase = .cleaning
     core.sessions.deleteAll { [unowned self] in stop() }
   }
