@@ -61,6 +61,12 @@ package final class GatewayCore {
     models.onFirstCatalog = { [weak self] in self?.sessions.start() }
     models.usableAccounts = { [unowned self] in desk.pool.accounts.indices.filter { desk.pool.accounts[$0].canServe(loop.now) } }
     models.whyNoAccount = { [unowned self] in whyNoAccount }
+    models.onTokenRejected = { [weak self] account, error in
+      guard let self else { return }
+      desk.change { pool, now in pool.expire(account, error.message, now: now) }
+      log.warning("account \(desk.pool.accounts[account].name) is out of service until its token is renewed: \(error.message)")
+      tokens.refused(account)
+    }
     tokens.onToken = { [weak self] _ in self?.models.accountsChanged() }
     desk.onOutcome = { [weak self] account, outcome in
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }

@@ -16,11 +16,15 @@ package final class ModelDirectory {
   private var isFetching = false
   private var failuresInARow = 0
   private var nextAccount = 0
+  /// Until the next try, when no account can be asked.
+  private static let noAccountMilliseconds: UInt64 = 5000
   package private(set) var catalog: ModelCatalog?
   /// Which accounts may be asked now.
   package var usableAccounts: () -> [AccountPool.AccountIndex] = { [] }
   /// What to answer while there is none; nil: one is being signed in, wait.
   package var whyNoAccount: () -> GatewayError? = { .noCookies }
+  /// The upstream does not accept an account's token.
+  package var onTokenRejected: (AccountPool.AccountIndex, GatewayError) -> Void = { _, _ in }
   /// Called once, when there is a list for the first time.
   package var onFirstCatalog: (() -> Void)?
 
@@ -67,11 +71,15 @@ package final class ModelDirectory {
     let accounts = usableAccounts()
     guard !accounts.isEmpty else {
       if let reason = whyNoAccount() { answer(.failure(reason)) }
-      return
+      // Accounts come back.
+      return timer.start(after: Self.noAccountMilliseconds)
     }
     isFetching = true
     let account = accounts[nextAccount % accounts.count]
-    upstream.call(.models, account: account) { [weak self] outcome in self?.fetched(outcome, accounts: accounts.count) }
+    upstream.call(.models, account: account) { [weak self] outcome in
+      if case .failure(let error) = outcome, error.isOfToken { self?.onTokenRejected(account, error) }
+      self?.fetched(outcome, accounts: accounts.count)
+    }
   }
 
   private func fetched(_ outcome: JSONCall.Outcome, accounts: Int) {
@@ -96,6 +104,8 @@ package final class ModelDirectory {
   private func failed(_ error: GatewayError, accounts: Int) {
     failuresInARow += 1
     nextAccount += 1
+    // No account is left, or one is being signed in.
+    if catalog == nil, error.isOfToken, usableAccounts().isEmpty { return fetch() }
     // Another account may be able to: each is tried once before anybody is told.
     if catalog == nil, failuresInARow < accounts, failuresInARow < 3 { return fetch() }
     let delay = min(UInt64(1000) << UInt64(min(failuresInARow - 1, 5)), UInt64(configuration.models.refreshSeconds) * 1000)
