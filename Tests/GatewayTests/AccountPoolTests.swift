@@ -68,7 +68,7 @@ import Testing
     var pool = pool([1, 1], affinityWait: 500)
     #expect(lease(&pool, preferred: 0) == .leased(0))
     #expect(lease(&pool, preferred: 0, now: 100) == .waiting)
-    #expect(pool.nextTick(after: 100) == 600)
+    #expect(pool.nextTick == 600)
     #expect(pool.tick(599).isEmpty)
     #expect(granted(pool.tick(600)) == [[2, 1]])
     #expect(lease(&pool, preferred: 0, now: 700) == .waiting)

@@ -27,6 +27,10 @@ package struct Account: Sendable {
   package internal(set) var lastError: String?
   /// When its token ends (ms, monotonic); nil: unknown.
   package internal(set) var tokenEndsAt: UInt64?
+  /// Counts its tokens: what is said of an older one does not concern the account any more.
+  package internal(set) var tokenGeneration = 0
+  /// Another token comes without anybody's doing when this one is not accepted any more.
+  package internal(set) var isRenewed = false
   /// Rate limits in a row, for the next cool-down.
   var strikes = 0
   /// Counts leases of the whole pool: the smaller, the longer idle.

@@ -4,9 +4,13 @@ import Logging
 /// A leased account. It has to be given back exactly once; debug builds trap on a leak.
 final class Lease {
   let account: AccountPool.AccountIndex
+  /// Which of the account's tokens it uses.
+  fileprivate let tokenGeneration: Int
   fileprivate var isOpen = true
 
-  fileprivate init(_ account: AccountPool.AccountIndex) { self.account = account }
+  fileprivate init(_ account: AccountPool.AccountIndex, tokenGeneration: Int) {
+    (self.account, self.tokenGeneration) = (account, tokenGeneration)
+  }
 
   deinit { assert(!isOpen, "a lease was never given back") }
 }
@@ -41,10 +45,12 @@ package final class AccountDesk {
   func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex])
     -> Answer
   {
+    // The time may have come for others, though the timer has not fired yet.
+    carryOut(pool.tick(loop.now))
     let ticket = pool.newTicket()
     let request = AccountPool.Request(ticket: ticket, key: key, preferred: preferred, excluded: excluded)
     switch pool.lease(request, now: loop.now) {
-    case .leased(let account): return .granted(Lease(account))
+    case .leased(let account): return .granted(lease(account))
     case .refused(let error): return .refused(error)
     case .waiting:
       waiters[ticket] = receiver
@@ -62,6 +68,8 @@ package final class AccountDesk {
   func giveBack(_ lease: Lease, _ outcome: LeaseOutcome) {
     precondition(lease.isOpen, "a lease was given back twice")
     lease.isOpen = false
+    var outcome = outcome
+    if case .tokenInvalid = outcome, lease.tokenGeneration != pool.accounts[lease.account].tokenGeneration { outcome = .neutral }
     let (before, breaker) = (pool.accounts[lease.account].condition, pool.breaker.state)
     let grants = pool.release(lease.account, outcome, now: loop.now)
     report(lease.account, from: before)
@@ -87,12 +95,16 @@ package final class AccountDesk {
     for grant in grants {
       guard let waiter = waiters.removeValue(forKey: grant.ticket) else { continue }
       switch grant.admission {
-      case .leased(let account): waiter.leaseGranted(Lease(account))
+      case .leased(let account): waiter.leaseGranted(lease(account))
       case .refused(let error): waiter.leaseRefused(error)
       case .waiting: break
       }
     }
     rearm()
+  }
+
+  private func lease(_ account: AccountPool.AccountIndex) -> Lease {
+    Lease(account, tokenGeneration: pool.accounts[account].tokenGeneration)
   }
 
   private func makeTimer() -> LoopTimer {
@@ -103,7 +115,7 @@ package final class AccountDesk {
   }
 
   private func rearm() {
-    guard let next = pool.nextTick(after: loop.now) else { return timer.stop() }
+    guard let next = pool.nextTick else { return timer.stop() }
     timer.start(after: next > loop.now ? next - loop.now : 1)
   }
 

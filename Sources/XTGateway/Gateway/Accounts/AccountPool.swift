@@ -55,6 +55,10 @@ package struct AccountPool {
   private var randomState: UInt64
   /// When an account comes back or goes by itself next.
   private var nextChange: UInt64 = 0
+  /// When the queue was last looked through.
+  private var servedAt: UInt64 = 0
+  /// Whether an account went out of service since then: some may wait for nothing.
+  private var hasLost = false
   /// The lease that decides whether the breaker closes.
   private var probe: AccountIndex?
 
@@ -75,19 +79,16 @@ package struct AccountPool {
 
   // MARK: Asking
 
+  /// Who waits goes first: `tick` has to be called before, at the same time.
   package mutating func lease(_ request: Request, now: UInt64) -> Admission {
     refresh(now)
-    if let refusal = refusal(request, now) { return .refused(refusal) }
+    if let refusal = refusal(excluded: request.excluded, deadline: now + limits.queueTimeout, now) { return .refused(refusal) }
     let verdict = breaker.ask(now)
     if case .refuse(let until) = verdict { return .refused(.upstreamUnavailable(retryAfterSeconds: seconds(until, now))) }
+    if verdict == .probe { return takeProbe(request, now) }
     if let account = choose(request, now) {
       take(account, now)
-      if verdict == .probe { probe = account }
       return .leased(account)
-    }
-    if verdict == .probe {
-      breaker.probeEndedSilently(now)
-      return .refused(.upstreamUnavailable(retryAfterSeconds: 1))
     }
     guard queue.count < limits.queue else {
       // Nowhere to wait for its own account, but another may be free.
@@ -99,21 +100,36 @@ package struct AccountPool {
     queue.append(
       .init(
         ticket: request.ticket, key: request.key, onlyAccount: affine, affinityEnds: now + limits.affinityWait,
-        excluded: request.excluded),
+        excluded: request.excluded, deadline: now + limits.queueTimeout),
       first: !request.excluded.isEmpty)
     keyOfTicket[request.ticket] = request.key
     return .waiting
   }
 
-  /// Why nothing can come of a request, however long it waits; nil if something can.
-  private func refusal(_ request: Request, _ now: UInt64) -> GatewayError? {
-    if request.excluded.isEmpty && !ready.isEmpty { return nil }
-    guard accounts.contains(where: { !$0.isDraining }) else { return .noCookies }
-    let usable = accounts.indices.lazy.filter { [accounts] in
-      accounts[$0].isEnabled && !accounts[$0].isDraining && !request.excluded.contains($0)
+  private mutating func takeProbe(_ request: Request, _ now: UInt64) -> Admission {
+    guard let account = choose(request, now) ?? ready.first(excluding: request.excluded) else {
+      breaker.probeEndedSilently(now)
+      return .refused(.upstreamUnavailable(retryAfterSeconds: 1))
     }
-    if usable.contains(where: { accounts[$0].canServe(now) }) { return nil }
-    guard usable.contains(where: { _ in true }) else { return .poolUnavailable(description(now), retryAfterSeconds: nil) }
+    take(account, now)
+    probe = account
+    return .leased(account)
+  }
+
+  /// Why nothing can come of a request, even if it waits until `deadline`; nil if something can.
+  private func refusal(excluded: [AccountIndex], deadline: UInt64, _ now: UInt64) -> GatewayError? {
+    if excluded.isEmpty && !ready.isEmpty { return nil }
+    return outlook(excluded: excluded, now).flatMap { $0.until > deadline ? $0.error : nil }
+  }
+
+  /// When none of the accounts can serve: until when (`.max`: until somebody does something about it), and what that means.
+  private func outlook(excluded: [AccountIndex], _ now: UInt64) -> (until: UInt64, error: GatewayError)? {
+    guard accounts.contains(where: { !$0.isDraining }) else { return (.max, .noCookies) }
+    let usable = accounts.indices.lazy.filter { [accounts] in
+      accounts[$0].isEnabled && !accounts[$0].isDraining && !excluded.contains($0)
+    }
+    if usable.contains(where: { accounts[$0].canServe(now) || accounts[$0].isRenewed }) { return nil }
+    guard usable.contains(where: { _ in true }) else { return (.max, .poolUnavailable(description(now), retryAfterSeconds: nil)) }
     var firstBack = UInt64.max
     var areAllRateLimited = true
     for index in usable {
@@ -121,11 +137,10 @@ package struct AccountPool {
       firstBack = min(firstBack, until)
       if reason != .rateLimited { areAllRateLimited = false }
     }
-    guard firstBack < .max else { return .credentialsExhausted(description(now)) }
-    guard firstBack > now + limits.queueTimeout else { return nil }
+    guard firstBack < .max else { return (.max, .credentialsExhausted(description(now))) }
     let wait = seconds(firstBack, now)
-    if areAllRateLimited { return .rateLimited(retryAfterSeconds: wait, description(now)) }
-    return .poolUnavailable(description(now), retryAfterSeconds: wait)
+    if areAllRateLimited { return (firstBack, .rateLimited(retryAfterSeconds: wait, description(now))) }
+    return (firstBack, .poolUnavailable(description(now), retryAfterSeconds: wait))
   }
 
   private func choose(_ request: Request, _ now: UInt64) -> AccountIndex? {
@@ -181,11 +196,13 @@ package struct AccountPool {
       // A token that is not accepted any more is worse.
       guard accounts[index].condition != .expired else { return [] }
       accounts[index].condition = .outOfCredits(until: now + milliseconds)
+      hasLost = true
       nextChange = min(nextChange, now + milliseconds)
       return []
     case .tokenInvalid(let words):
       note(index, words)
       accounts[index].condition = .expired
+      hasLost = true
       if wasProbe { breaker.succeeded() }
       return []
     case .upstreamFault(let words):
@@ -214,6 +231,7 @@ package struct AccountPool {
 
   private mutating func cool(_ index: AccountIndex, _ milliseconds: UInt64, _ reason: Account.Reason, _ now: UInt64) {
     accounts[index].condition = .cooling(until: now + milliseconds, reason)
+    hasLost = true
     nextChange = min(nextChange, now + milliseconds)
   }
 
@@ -238,18 +256,13 @@ package struct AccountPool {
 
   /// Brings back who has cooled down, lets affinity end, and serves who waits.
   package mutating func tick(_ now: UInt64) -> [Grant] {
-    refresh(now)
-    return serve(now)
+    serve(now)
   }
 
-  /// When `tick` has something to do; nil: only after another call.
-  package func nextTick(after now: UInt64) -> UInt64? {
-    guard queue.count > 0 else { return nil }
-    var next = queue.nextAffinityEnd(after: now)
-    for account in accounts {
-      if case .cooling(let until, _) = account.condition { next = min(next ?? until, until) }
-    }
-    return next
+  /// When `tick` has something to do, at the earliest; nil: only after another call.
+  package var nextTick: UInt64? {
+    let next = min(nextChange, queue.nextAffinityEnd(after: servedAt) ?? .max)
+    return next < .max ? next : nil
   }
 
   private mutating func refresh(_ now: UInt64) {
@@ -274,23 +287,46 @@ package struct AccountPool {
     } else {
       accounts[index].condition = .expired
       accounts[index].lastError = "its token has reached its end"
+      hasLost = true
       place(index, now)
     }
   }
 
   private mutating func serve(_ now: UInt64) -> [Grant] {
-    guard queue.count > 0 else { return [] }
-    guard breaker.state == .closed else { return [] }
+    refresh(now)
+    servedAt = now
+    guard queue.count > 0, breaker.state == .closed else { return [] }
     var grants: [Grant] = []
-    var passed: [AccountIndex] = []
-    while queue.count > 0, let account = ready.first(excluding: passed) {
-      guard let waiter = queue.next(for: account, now) else {
-        passed.append(account)
-        continue
-      }
+    while !ready.isEmpty {
+      // The queue has waiters of one account in it, but it is short beside the number of accounts.
+      guard let (waiter, account) = queue.next({ [self] in choose($0, now) }) else { break }
       keyOfTicket[waiter.ticket] = nil
       take(account, now)
       grants.append(Grant(ticket: waiter.ticket, admission: .leased(account)))
+    }
+    if hasLost { grants += refuseHopeless(now) }
+    return grants
+  }
+
+  /// Its own account while that is worth the wait, else the least loaded one.
+  private func choose(_ waiter: FairQueue.Waiter, _ now: UInt64) -> AccountIndex? {
+    if let own = waiter.onlyAccount, now < waiter.affinityEnds, accounts[own].canServe(now) {
+      return accounts[own].inFlight < accounts[own].capacity ? own : nil
+    }
+    return ready.first(excluding: waiter.excluded)
+  }
+
+  /// Who waits for accounts that will not come back in time need not wait.
+  private mutating func refuseHopeless(_ now: UInt64) -> [Grant] {
+    hasLost = false
+    let common = outlook(excluded: [], now)
+    var grants: [Grant] = []
+    for waiter in queue.all {
+      guard let outlook = waiter.excluded.isEmpty ? common : outlook(excluded: waiter.excluded, now),
+        outlook.until > waiter.deadline
+      else { continue }
+      withdraw(waiter.ticket)
+      grants.append(Grant(ticket: waiter.ticket, admission: .refused(outlook.error)))
     }
     return grants
   }
@@ -322,6 +358,7 @@ package struct AccountPool {
 
   package mutating func setEnabled(_ index: AccountIndex, _ isEnabled: Bool, now: UInt64) -> [Grant] {
     accounts[index].isEnabled = isEnabled
+    hasLost = true
     place(index, now)
     return serve(now)
   }
@@ -331,6 +368,8 @@ package struct AccountPool {
     accounts[index].condition = .ready
     accounts[index].strikes = 0
     accounts[index].lastError = nil
+    // Its token's end counts again.
+    checkToken(index, now)
     place(index, now)
     return serve(now)
   }
@@ -338,23 +377,35 @@ package struct AccountPool {
   /// There is another token.
   package mutating func setToken(_ index: AccountIndex, endsAt: UInt64?, now: UInt64) -> [Grant] {
     accounts[index].tokenEndsAt = endsAt
-    nextChange = now
-    guard accounts[index].condition == .expired else { return [] }
-    return reset(index, now: now)
+    accounts[index].tokenGeneration += 1
+    if accounts[index].condition == .expired { return reset(index, now: now) }
+    checkToken(index, now)
+    return serve(now)
   }
 
   /// Takes an account out of service for want of a token.
-  package mutating func expire(_ index: AccountIndex, _ words: String, now: UInt64) {
+  package mutating func expire(_ index: AccountIndex, _ words: String, now: UInt64) -> [Grant] {
     accounts[index].condition = .expired
     accounts[index].lastError = words
+    hasLost = true
     place(index, now)
+    return serve(now)
+  }
+
+  /// Whether an account's token is renewed without anybody's doing: then requests may wait for the next one.
+  package mutating func setRenewed(_ index: AccountIndex, _ isRenewed: Bool, now: UInt64) -> [Grant] {
+    guard accounts[index].isRenewed != isRenewed else { return [] }
+    accounts[index].isRenewed = isRenewed
+    hasLost = true
+    return serve(now)
   }
 
   /// Takes no new requests; running ones finish.
   package mutating func drain(_ index: AccountIndex, now: UInt64) -> [Grant] {
     accounts[index].isDraining = true
+    hasLost = true
     place(index, now)
-    return []
+    return serve(now)
   }
 
   package mutating func configureBreaker(_ limits: Breaker.Limits) { breaker.limits = limits }
@@ -363,13 +414,14 @@ package struct AccountPool {
   package mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {
     guard let index else {
       accounts.append(account)
-      nextChange = now
+      checkToken(accounts.count - 1, now)
       place(accounts.count - 1, now)
       return serve(now)
     }
     accounts[index].capacity = account.capacity
     accounts[index].weight = account.weight
     accounts[index].isEnabled = account.isEnabled
+    hasLost = true
     place(index, now)
     return serve(now)
   }

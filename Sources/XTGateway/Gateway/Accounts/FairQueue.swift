@@ -8,11 +8,8 @@ struct FairQueue {
     var affinityEnds: UInt64
     /// Accounts that have failed this request already.
     let excluded: [Int]
-
-    func accepts(_ account: Int, _ now: UInt64) -> Bool {
-      if let onlyAccount, now < affinityEnds { return account == onlyAccount }
-      return !excluded.contains(account)
-    }
+    /// When it will have waited for too long (ms, monotonic).
+    let deadline: UInt64
   }
 
   /// By key, in order of arrival.
@@ -28,15 +25,20 @@ struct FairQueue {
     count += 1
   }
 
-  /// Takes the next waiter that `account` may serve; its key goes to the end of the turns.
-  mutating func next(for account: Int, _ now: UInt64) -> Waiter? {
+  /// Takes the first waiter for whom `choose` has an account; its key goes to the end of the turns.
+  mutating func next(_ choose: (Waiter) -> Int?) -> (waiter: Waiter, account: Int)? {
     for (turn, key) in turns.enumerated() {
-      guard let index = lines[key]?.firstIndex(where: { $0.accepts(account, now) }) else { continue }
-      turns.remove(at: turn)
-      return remove(at: index, key: key, keepsTurn: true)
+      for (index, waiter) in (lines[key] ?? []).enumerated() {
+        guard let account = choose(waiter) else { continue }
+        turns.remove(at: turn)
+        return (remove(at: index, key: key, keepsTurn: true), account)
+      }
     }
     return nil
   }
+
+  /// In no order that means anything.
+  var all: [Waiter] { turns.flatMap { lines[$0] ?? [] } }
 
   mutating func remove(_ ticket: AccountPool.Ticket, key: Int) {
     guard let index = lines[key]?.firstIndex(where: { $0.ticket == ticket }) else { return }
@@ -45,7 +47,7 @@ struct FairQueue {
 
   mutating func removeAll() -> [Waiter] {
     defer { self = FairQueue() }
-    return turns.flatMap { lines[$0] ?? [] }
+    return all
   }
 
   /// When the first of those that wait for one account alone will take any; nil: nobody does.

@@ -14,8 +14,8 @@ package final class TokenKeeper {
     /// On the loop's clock.
     var notBefore: UInt64 = 0
     var isWanted = false
-    /// The day (Unix time ÷ 86,400) of the last warning.
-    var warnedOn = 0
+    /// What the last warning was about: the day (Unix time ÷ 86,400), and whether the end had come.
+    var warned = (day: 0, ofEnd: false)
   }
 
   private let loop: EventLoop
@@ -51,7 +51,7 @@ package final class TokenKeeper {
     for index in entries.indices where entries[index].login != nil && desk.pool.accounts[index].condition == .expired {
       entries[index].isWanted = true
     }
-    timer.start(after: Self.checkMilliseconds, repeating: Self.checkMilliseconds)
+    for index in entries.indices where entries[index].login != nil { setRenewed(index, true) }
     check()
   }
 
@@ -70,6 +70,7 @@ package final class TokenKeeper {
   /// The configuration has another account, or another token for one.
   func configure(_ account: AccountPool.AccountIndex, _ cookie: Configuration.Cookie) {
     if account == entries.count { entries.append(Self.entry(cookie)) } else { entries[account] = Self.entry(cookie) }
+    setRenewed(account, cookie.login != nil)
     guard cookie.login != nil else { return }
     entries[account].isWanted = true
     signInNext()
@@ -91,16 +92,21 @@ package final class TokenKeeper {
       guard let end = entries[index].expiresAt else { continue }
       if entries[index].login != nil {
         if end - now < Self.renewSeconds { entries[index].isWanted = true }
-      } else if end - now < Self.warnSeconds, entries[index].warnedOn != now / 86_400 {
-        entries[index].warnedOn = now / 86_400
+      } else if end - now < Self.warnSeconds, entries[index].warned != (now / 86_400, end <= now) {
+        entries[index].warned = (now / 86_400, end <= now)
         let words = end > now ? "ends in \((end - now) / 3600) h" : "has ended"
         log.warning("the token of account \(entries[index].name) \(words): put a new one into the configuration and reload it")
       }
     }
+    timer.start(after: Self.checkMilliseconds)
     signInNext()
   }
 
   // MARK: Signing in
+
+  private func setRenewed(_ index: AccountPool.AccountIndex, _ isRenewed: Bool) {
+    desk.change { pool, now in pool.setRenewed(index, isRenewed, now: now) }
+  }
 
   private func signInNext() {
     guard !isSigningIn else { return }
@@ -139,7 +145,7 @@ package final class TokenKeeper {
     entries[index].expiresAt = AccountToken(token).expiresAt
     upstream.setToken(token, account: index)
     let end = entries[index].expiresAt.map { Account.moment($0, now: loop.now, unixNow: Timestamp.unixSeconds) }
-    desk.change { pool, now in pool.setToken(index, endsAt: end, now: now) }
+    desk.change { pool, now in pool.setToken(index, endsAt: end, now: now) + pool.setRenewed(index, true, now: now) }
     onToken?(index)
   }
 
@@ -147,6 +153,8 @@ package final class TokenKeeper {
     entries[index].failures += 1
     let pause = min(Self.longestPause, UInt64(5000) << UInt64(min(entries[index].failures - 1, 10)))
     entries[index].notBefore = loop.now + pause
+    if pause < Self.checkMilliseconds { timer.start(after: pause) }
+    setRenewed(index, false)
     log.warning("cannot sign in for account \(entries[index].name): \(error.message); next try in \(pause / 1000) s")
   }
 

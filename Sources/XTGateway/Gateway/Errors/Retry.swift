@@ -27,11 +27,15 @@ extension GatewayError {
     }
   }
 
+  /// Whether another token would help.
+  package var isOfToken: Bool { if case .tokenRejected = self { true } else { false } }
+
   /// What it says of the account that was leased. `untilCredits`: ms until credits come back.
   package func outcome(untilCredits: UInt64) -> LeaseOutcome {
     switch self {
     case .rateLimited(let seconds, let words):
-      .rateLimited(retryAfterMilliseconds: seconds.map { UInt64(max(1, $0)) * 1000 }, words)
+      // Whatever it says, the account is asked again within a day.
+      .rateLimited(retryAfterMilliseconds: seconds.map { UInt64(min(max(1, $0), 86_400)) * 1000 }, words)
     case .outOfCredits(let words): .outOfCredits(milliseconds: untilCredits, words)
     case .tokenRejected(let words): .tokenInvalid(words)
     case .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: .upstreamFault(message)

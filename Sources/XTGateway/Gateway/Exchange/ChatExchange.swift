@@ -213,10 +213,11 @@ final class ChatExchange {
   private func tryElsewhere(_ error: GatewayError) {
     guard let lease else { return }
     noteAttempt(error, then: "trying another account")
-    failedAccounts.append(lease.account)
     self.lease = nil
     leaveSession()
     core.desk.giveBack(lease, outcome(error))
+    // The same account may be tried again with its next token.
+    if !error.isOfToken || !core.desk.pool.accounts[lease.account].isRenewed { failedAccounts.append(lease.account) }
     core.statistics.failovers += 1
     askForAccount()
   }
