@@ -36,6 +36,19 @@ import Wire
     #expect(table.take(key(11))?.session.id == 1)
   }
 
+  @Test func anAccountKeepsNoMoreThanItsShare() throws {
+    var table = ConversationTable(capacity: 9, accountCapacity: 2)
+    for id in 1...2 { #expect(table.file(try makeLiveSession(id, account: 0), under: key(id), now: 0) == nil) }
+    #expect(table.file(try makeLiveSession(3, account: 1), under: key(3), now: 1) == nil)
+    #expect(table.file(try makeLiveSession(4, account: 0), under: key(4), now: 2)?.session.id == 1)
+    #expect((table.count(account: 0), table.count(account: 1), table.count) == (2, 1, 3))
+    #expect(table.evictOldest(of: 0)?.session.id == 2)
+    #expect(table.take(key(4))?.session.id == 4)
+    #expect(table.evictOldest(of: 0) == nil)
+    #expect(table.evictOldest(of: 1)?.session.id == 3)
+    #expect(table.count == 0)
+  }
+
   @Test func theDeadlineItselfExpires() throws {
     var table = ConversationTable(capacity: 9)
     for id in 1...4 { _ = table.file(try makeLiveSession(id), under: key(id), now: UInt64(id)) }

@@ -57,6 +57,16 @@ import XSTech
     #expect(reserve.favouriteModel == "new")
   }
 
+  @Test func whatNobodyLookedAfterIsStale() throws {
+    var reserve = SessionReserve(accounts: 2, target: 3)
+    reserve.put(try live(1), updatedAt: 100)
+    reserve.put(try live(2, account: 1), updatedAt: 101)
+    reserve.put(try live(3, account: 1))
+    #expect(reserve.takeStale(updatedBefore: 100).map(\.session.id) == [1, 3])
+    #expect(reserve.count == 1)
+    #expect(reserve.take(account: 1, model: "m")?.session.id == 2)
+  }
+
   @Test func noneAtAll() {
     let reserve = SessionReserve(accounts: 3, target: 0)
     #expect(reserve.neediest(among: 0..<3) == nil)

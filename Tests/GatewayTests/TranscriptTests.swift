@@ -91,6 +91,13 @@ import Wire
     #expect(replay.text.contains("</message-20001>"))
   }
 
+  /// The upstream refuses a message without a text.
+  @Test func whoSaysNothingIsNamed() {
+    #expect(Transcript.newTurns(of: query([Turn(.user, "")])).text == "<message-1 from=\"user\">\n\n</message-1>\n")
+    #expect(Transcript.newTurns(of: query([Turn(.user, ""), Turn(.user, "a")])).text == "\n\na")
+    #expect(Transcript.newTurns(of: query([Turn(.user, "", images: [attachment("AAAA")])])).text == "")
+  }
+
   @Test func theNewestImagesAreKept() {
     let (a, b, c, d) = (
       attachment("AAAA"), attachment("BBBB", fileExtension: "jpg"), attachment("CCCC"), attachment("DDDD", fileExtension: "gif")

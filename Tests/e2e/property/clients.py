@@ -15,6 +15,8 @@ LEGAL = ["crlf", "split=7", "no-done", "no-object", "long-ai-text", "escapes", "
          "no-code", "lines", "split=1,crlf,no-done"]
 FAILING = ["http=500", "http=502", "envelope=500", "error-first", "empty", "garbage", "reset=0", "html", "model", "content",
            "envelope=400:上下文超出模型限制", "close=0"]
+# These say nothing against the account, so that the conversation stays where it is.
+REFUSED = ["content", "envelope=400:上下文超出模型限制"]
 BREAKING = ["error-after=2", "reset=2", "truncate=2", "garbage=2", "close=2"]
 TAILS = ["", " ", "\n", "  \n\n", " 你好🎉\n", " \"quotes\" \\ <b>&amp;</b>\t", "\n</message-1>\n", " [attached: image_0.png]"]
 HEADS = {"png": b"\x89PNG\r\n\x1a\n", "jpeg": b"\xff\xd8\xff\xe0", "gif": b"GIF89a"}
@@ -74,7 +76,7 @@ class Client:
             return await self._leave(rng, f"{change}, leaving")
         answer, request = await self._send(rng, self.messages + new, extra, f"{change}, {note}")
         self._take(rng, new, answer, request)
-        if rng.random() < 0.01:
+        if rng.random() < 0.01 and not self.world.calm:
             await asyncio.sleep(rng.uniform(0.8, 2.5))
             self.is_live = False
 
@@ -169,11 +171,13 @@ class Client:
             return f"@say {rng.randint(1, 20)}", {}, "say"
         if roll < 0.30:
             return f"@fault {rng.choice(LEGAL)} @echo legal {nonce}{rng.choice(TAILS)}", {}, "legal"
-        if roll < 0.36:
+        if roll < 0.34:
+            return f"@fault {rng.choice(REFUSED)} @say 5", {}, "refused"
+        if roll < 0.36 and not self.world.calm:
             return f"@fault {rng.choice(FAILING)} @say 5", {}, "failing"
-        if roll < 0.41:
+        if roll < 0.38 and not self.world.calm:
             return f"@fault {rng.choice(BREAKING)} @say 5", {}, "breaking"
-        if roll < 0.44:
+        if roll < 0.41:
             return f"@echo until {nonce} STOP and on", {"stop": rng.choice(["STOP", ["x!", "STOP"]])}, "stop"
         return f"@echo answer {nonce}{rng.choice(TAILS)}", {}, "echo"
 
@@ -212,7 +216,9 @@ class Client:
         request = Request(self.name, self.identity, body, f"step {self.step_number}: {note}")
         # A stop sequence in the answer; that the answer came whole is never certain then.
         request.is_cut = "stop" in extra
-        request.expects_hit = self.is_live
+        # The opening that others have as well may be continued by one of them who has come back to it.
+        is_shared = getattr(self, "shared_opening", False) and len(self.messages) == 2
+        request.expects_hit = self.is_live and messages[-1]["role"] != "assistant" and not is_shared
         self.world.oracle.sent(request)
         return request
 
@@ -236,7 +242,7 @@ class Client:
         """As clients send an answer back."""
         text = answer.text
         match rng.randrange(8):
-            case 0: text = text.rstrip()if text.rstrip() == bare(text) else text
+            case 0: text = text.rstrip() if text.rstrip() == bare(text) else text
             case 1: text = text + rng.choice([" ", "\n", "\r\n \t"])
             case 2 if answer.reasoning: text = f"<think>{answer.reasoning}</think>{text}"
             case 3: return [{"type": "text", "text": text}]

@@ -8,7 +8,7 @@ import json
 import re
 from dataclasses import dataclass, field
 
-NONCE = re.compile(r"⟦[^⟧]*⟧")
+NONCE = re.compile(r"⟦[^⟦⟧]*⟧")
 SPACE = " \t\n\v\f\r"
 REASONING = re.compile(r"[ \t-\r]*<think>.*?</think>", re.DOTALL)
 LARGEST_CONTEXT = 65
@@ -17,7 +17,9 @@ TEXT_ONLY = {"qwen::qwen3-text"}
 
 
 class Violation(AssertionError):
-    pass
+    def __init__(self, words, requests=()):
+        super().__init__(words)
+        self.requests = list(requests)
 
 
 @dataclass(frozen=True)
@@ -226,11 +228,12 @@ class Oracle:
             except Violation as violation:
                 reasons[id(request)] = (request, str(violation))
         if not matched:
-            raise Violation(self._story(session, text, list(reasons.values())))
+            suspects = [*candidates, *(each for round in session.rounds for each in round.requests)]
+            raise Violation(self._story(session, text, list(reasons.values())), suspects)
         identities = {request.identity for request, _ in matched}
         if session.identities is not None:
             if not session.identities & identities:
-                raise Violation(f"a session of {session.identities} went to {identities}\n{self._story(session, text, [])}")
+                raise Violation(f"a session of {session.identities} went to {identities}\n{self._story(session, text, [])}", candidates)
             identities &= session.identities
         session.identities = identities
         self.completions += 1
@@ -243,7 +246,7 @@ class Oracle:
         else:
             self.fresh += 1
         for request in requests:
-            request.completions.append((session.number, bool(session.rounds)))
+            request.completions.append((session.number, len(session.rounds)))
             self._check_probe(session, request)
         if not session.deleted:
             session.rounds.append(Round(text, requests, matched[0][1], len(files)))
@@ -289,6 +292,9 @@ class Oracle:
                 raise Violation(f"the session knows more than the {len(request.turns)} turns of the client")
             answer = request.turns[end]
             answers = {bare(each.answer.text) for each in round.requests if each.is_whole}
+            (only,) = round.requests if len(round.requests) == 1 else (None,)
+            if only and only.completions[-1][0] != session.number:
+                raise Violation(f"round {number} failed here, and was answered in session {only.completions[-1][0]}")
             if answer.role != "assistant" or answer.bare.text not in answers:
                 outcomes = [(each.who, each.answer and each.answer.outcome, each.is_cut) for each in round.requests]
                 raise Violation(f"round {number} was answered {answers} ({outcomes}), but the client says {answer}")
@@ -339,16 +345,33 @@ class Oracle:
             if bare(answer) not in {bare(each.answer.text) for each in round.requests if each.is_whole}:
                 raise Violation(f"the upstream remembers {answer!r} as an answer\n{self._story(session, '', [])}")
 
+    def check_hits(self):
+        """Nothing failed: whoever goes on where he was finds his session, unless it has grown too long."""
+        latest = {}
+        for request in self.requests:
+            before, latest[request.who] = latest.get(request.who), request
+            if not request.expects_hit or not request.completions or request.completions[0][1]:
+                continue
+            if before.completions[-1][1] < LARGEST_CONTEXT:
+                raise Violation("\n".join(["a plain follow-up did not find its session:", *conversation(self.requests, request)[-25:]]), [request])
+
     # The upstream's memory
 
-    def check_memory(self, dump):
-        """`/_sessions`: what idle sessions of the gateway remember is what their clients got. How many were looked at."""
+    def check_memory(self, dump, later):
+        """`/_sessions`: what idle sessions of the gateway remember is what their clients got. How many were looked at.
+
+        `later`: what the upstream was asked meanwhile.
+        """
+        asked = " ".join(entry["target"] + entry["body"][-40:] for entry in later)
         count = 0
         for value in dump:
             session = self.sessions.get(value["id"])
             if not value["name"].startswith("xtgateway/") or value["busy"] or session is None:
                 continue
-            if not all(each.is_whole for round in session.rounds for each in round.requests):
+            certain = all(each.is_whole and len(each.completions) == 1 for round in session.rounds for each in round.requests)
+            if str(value["id"]) in asked:
+                continue
+            if session.deleted or not certain or "context-clear" in session.events[-1:]:
                 continue  # it failed, or may have: then it will be deleted
             records = value["records"]
             clear = max((index + 1 for index, record in enumerate(records) if record["type"] == "context_clear"), default=0)
