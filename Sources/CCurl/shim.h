@@ -2,6 +2,7 @@
 #define XTGATEWAY_CCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <unistd.h>
 
 /* Typed forms of libcurl's variadic functions, which Swift cannot import. */
 
@@ -52,6 +53,21 @@ static inline CURLcode ccurl_on_sending(CURL *easy, curl_prereq_callback callbac
   CURLcode code = curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, callback);
   return code ? code : curl_easy_setopt(easy, CURLOPT_PREREQDATA, object);
 }
+
+/* When a connection's socket is there … */
+static inline CURLcode ccurl_on_open_socket(CURL *easy, curl_sockopt_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_SOCKOPTDATA, object);
+}
+
+/* … and when it is to be closed, which the callback has to do. */
+static inline CURLcode ccurl_on_close_socket(CURL *easy, curl_closesocket_callback callback, void *object) {
+  CURLcode code = curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, callback);
+  return code ? code : curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, object);
+}
+
+/* 0 or 1, as libcurl wants it. */
+static inline int ccurl_close_socket(curl_socket_t socket) { return close(socket) == 0 ? 0 : 1; }
 
 /* What was set as CURLOPT_PRIVATE. */
 static inline CURLcode ccurl_get_private(CURL *easy, void **pointer) {

@@ -21,8 +21,9 @@ package final class EventLoop {
   let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
   private var state = State.open
-  private var depth = 0
-  private var deferred: [any DeferredWork] = []
+  // Read or written at one stroke, so that no two accesses overlap; the run-time check for that has to be paid in every callback.
+  @exclusivity(unchecked) private var depth = 0
+  @exclusivity(unchecked) private var deferred: [any DeferredWork] = []
   /// Swapped with the inbox's array, so that both keep their memory.
   private var jobs: [LoopInbox.Job] = []
 
@@ -104,7 +105,7 @@ package final class EventLoop {
       deferred[index].runDeferred()
       index += 1
     }
-    deferred.removeAll(keepingCapacity: true)
+    if index == 1 { deferred.removeLast() } else { deferred.removeAll(keepingCapacity: true) }
   }
 
   func receiveJobs() {

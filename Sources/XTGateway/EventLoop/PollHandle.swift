@@ -8,9 +8,9 @@ package final class PollHandle: LoopHandle {
     package static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
   }
 
-  private var callback: ((Events, _ failed: Bool) -> Void)?
+  @exclusivity(unchecked) private var callback: ((Events, _ failed: Bool) -> Void)?
   /// What libuv watches now: a change costs two system calls, so none is made without need.
-  private var watched: Events = []
+  @exclusivity(unchecked) package private(set) var watched: Events = []
 
   /// `callback`: which events, and whether libuv reported an error instead (bad status). After an error nothing is watched
   /// any more until `watch` is called again.

@@ -1,16 +1,31 @@
 import CCurl
 
-/// One of libcurl's easy handles, together with the memory for its error text. Used for one transfer after the other.
+/// One of libcurl's easy handles, for one transfer after the other. What all transfers of a client share is set once; each finds its
+/// transfer by way of the handle.
 final class EasyHandle {
   let curl: UnsafeMutableRawPointer
   private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+  /// The present one.
+  @exclusivity(unchecked) unowned(unsafe) var transfer: HTTPTransfer?
+  /// The connection that the present transfer uses is made: false from the opening of a socket until a request is about to be sent.
+  @exclusivity(unchecked) var isConnected = false
+  /// What stands in the place of the method's name; kept by libcurl until it is told otherwise.
+  private var customMethod: StaticString?
 
-  init?() {
+  init(for client: HTTPClient) throws(EasyOptionError) {
     guard let curl = curl_easy_init() else {
       errorText.deallocate()
-      return nil
+      throw EasyOptionError(code: CURLE_OUT_OF_MEMORY, option: CURLOPT_PRIVATE)
     }
     self.curl = curl
+    let object = Unmanaged.passUnretained(self).toOpaque()
+    try set(CURLOPT_PRIVATE, object)
+    try check(ccurl_set_error_text(curl, errorText), CURLOPT_ERRORBUFFER)
+    try setConnection(client.configuration)
+    try setCallbacks(object)
+    try check(ccurl_on_open_socket(curl, transferDidOpenSocket, object), CURLOPT_SOCKOPTFUNCTION)
+    let clientObject = Unmanaged.passUnretained(client).toOpaque()
+    try check(ccurl_on_close_socket(curl, clientSocketWillClose, clientObject), CURLOPT_CLOSESOCKETFUNCTION)
   }
 
   deinit {
@@ -18,21 +33,23 @@ final class EasyHandle {
     errorText.deallocate()
   }
 
+  /// The object of one of libcurl's handles; nil for those that libcurl uses itself.
+  static func of(_ curl: UnsafeMutableRawPointer?) -> EasyHandle? {
+    var object: UnsafeMutableRawPointer?
+    guard let curl, ccurl_get_private(curl, &object) == CURLE_OK, let object else { return nil }
+    return Unmanaged<EasyHandle>.fromOpaque(object).takeUnretainedValue()
+  }
+
   /// What libcurl says about the transfer's failure; empty if nothing.
   var errorDetails: String { String(cString: errorText) }
 
-  /// Forgets the last transfer; connections stay with the multi handle.
-  func reset() { curl_easy_reset(curl) }
-
-  /// Everything that concerns `transfer`; the first option that libcurl refuses is thrown.
-  func configure(_ transfer: HTTPTransfer, _ configuration: HTTPClientConfiguration) throws(EasyOptionError) {
+  /// Sets everything that concerns `transfer`; the first option that libcurl refuses is thrown.
+  func prepare(_ transfer: HTTPTransfer) throws(EasyOptionError) {
+    self.transfer = transfer
+    isConnected = false
     errorText.pointee = 0
-    try check(ccurl_set_error_text(curl, errorText), CURLOPT_ERRORBUFFER)
-    try setConnection(configuration)
     try set(CURLOPT_URL, transfer.request.url)
-    try set(CURLOPT_PRIVATE, Unmanaged.passUnretained(transfer).toOpaque())
     try check(ccurl_set_headers(curl, transfer.request.headers.list), CURLOPT_HTTPHEADER)
-    try setCallbacks(transfer)
     try setMethod(transfer)
   }
 
@@ -43,8 +60,9 @@ final class EasyHandle {
     try set(CURLOPT_QUICK_EXIT, 1)
     try set(CURLOPT_PROTOCOLS_STR, "http,https")
     try set(CURLOPT_FOLLOWLOCATION, 0)
-    // Not the environment's proxy: an empty text is "none", absent is "look there".
+    // Not the environment's proxy: an empty text is "none", absent is "look there", for every request anew.
     try set(CURLOPT_PROXY, "")
+    try set(CURLOPT_NOPROXY, "*")
     try set(CURLOPT_TCP_NODELAY, 1)
     try set(CURLOPT_TCP_KEEPALIVE, 1)
     try set(CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeoutMilliseconds)
@@ -57,34 +75,37 @@ final class EasyHandle {
     if configuration.multiplexes { try set(CURLOPT_PIPEWAIT, 1) }
   }
 
-  private func setCallbacks(_ transfer: HTTPTransfer) throws(EasyOptionError) {
-    let object = Unmanaged.passUnretained(transfer).toOpaque()
+  private func setCallbacks(_ object: UnsafeMutableRawPointer) throws(EasyOptionError) {
     try check(ccurl_on_header(curl, transferDidReceiveHeader, object), CURLOPT_HEADERFUNCTION)
     try check(ccurl_on_body(curl, transferDidReceiveBody, object), CURLOPT_WRITEFUNCTION)
     try check(ccurl_on_sending(curl, transferWillSend, object), CURLOPT_PREREQFUNCTION)
+    try check(ccurl_on_read(curl, transferWantsBody, object), CURLOPT_READFUNCTION)
+    try check(ccurl_on_seek(curl, transferRewindsBody, object), CURLOPT_SEEKFUNCTION)
   }
 
   private func setMethod(_ transfer: HTTPTransfer) throws(EasyOptionError) {
     let method = transfer.request.method
-    switch method {
-    case .get: try set(CURLOPT_HTTPGET, 1)
-    case .post: break
-    case .put: try set(CURLOPT_CUSTOMREQUEST, "PUT")
-    case .delete: try set(CURLOPT_CUSTOMREQUEST, "DELETE")
-    }
     // POST and PUT have a body even if it is empty, and say so (RFC 9110 8.6).
-    guard transfer.body.count > 0 || method == .post || method == .put else { return }
-    if method == .get { try set(CURLOPT_CUSTOMREQUEST, "GET") }
+    let hasBody = transfer.body.count > 0 || method == .post || method == .put
+    switch method {
+    case .get: try setCustomMethod(hasBody ? "GET" : nil)
+    case .post: try setCustomMethod(nil)
+    case .put: try setCustomMethod("PUT")
+    case .delete: try setCustomMethod("DELETE")
+    }
+    guard hasBody else { return try set(CURLOPT_HTTPGET, 1) }
     try set(CURLOPT_POST, 1)
     try check(ccurl_set_size(curl, CURLOPT_POSTFIELDSIZE_LARGE, curl_off_t(transfer.body.count)), CURLOPT_POSTFIELDSIZE_LARGE)
-    // The transfer keeps the bytes; no copy is made.
-    if let bytes = transfer.body.short?.bytes.baseAddress { return try set(CURLOPT_POSTFIELDS, bytes) }
     // Nothing at all would stand for "ask the read callback".
     if transfer.body.count == 0 { return try set(CURLOPT_COPYPOSTFIELDS, "") }
-    let object = Unmanaged.passUnretained(transfer).toOpaque()
-    try check(ccurl_on_read(curl, transferWantsBody, object), CURLOPT_READFUNCTION)
-    // Without it libcurl cannot begin the body anew.
-    if transfer.request.mayBeSentTwice { try check(ccurl_on_seek(curl, transferRewindsBody, object), CURLOPT_SEEKFUNCTION) }
+    // The transfer keeps the bytes of a short body; no copy is made. A long one is asked for.
+    try set(CURLOPT_POSTFIELDS, transfer.body.short?.bytes.baseAddress)
+  }
+
+  private func setCustomMethod(_ method: StaticString?) throws(EasyOptionError) {
+    guard method?.utf8Start != customMethod?.utf8Start else { return }
+    try set(CURLOPT_CUSTOMREQUEST, method.map { UnsafeRawPointer($0.utf8Start) })
+    customMethod = method
   }
 
   private func set(_ option: CURLoption, _ value: Int) throws(EasyOptionError) {
@@ -95,7 +116,7 @@ final class EasyHandle {
     try check(ccurl_set_text(curl, option, value), option)
   }
 
-  private func set(_ option: CURLoption, _ value: UnsafeRawPointer) throws(EasyOptionError) {
+  private func set(_ option: CURLoption, _ value: UnsafeRawPointer?) throws(EasyOptionError) {
     try check(ccurl_set_pointer(curl, option, value), option)
   }
 

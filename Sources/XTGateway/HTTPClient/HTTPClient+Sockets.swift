@@ -3,51 +3,56 @@ import EventLoop
 
 /// What libcurl asks of the loop: which sockets to watch, and when to call again.
 extension HTTPClient {
-  fileprivate func socketDidChange(_ descriptor: Int32, _ what: Int32) {
+  fileprivate func socketWillClose(_ descriptor: Int32) { sockets.removeValue(forKey: descriptor)?.close() }
+
+  fileprivate func socketDidChange(_ easy: UnsafeMutableRawPointer?, _ descriptor: Int32, _ what: Int32) {
     let events: PollHandle.Events
     switch what {
     case CURL_POLL_REMOVE:
-      sockets.removeValue(forKey: descriptor)?.poll.close()
+      guard let socket = sockets[descriptor] else { return }
+      if socket.isEstablished { socket.rest() } else { socketWillClose(descriptor) }
       return
     case CURL_POLL_IN: events = .readable
     case CURL_POLL_OUT: events = .writable
     case CURL_POLL_INOUT: events = [.readable, .writable]
     default: events = []
     }
-    do throws(UVError) {
-      var poll = sockets[descriptor]?.poll
-      if poll == nil {
-        poll = try PollHandle(loop: loop, fileDescriptor: descriptor) { [self] in socketIsReady(descriptor, $0, $1) }
-      }
-      sockets[descriptor] = (poll!, events)
-      poll!.watch(events)
-    } catch {
-      operations.append(.failSocket(descriptor))
-    }
+    let socket = sockets[descriptor] ?? ClientSocket(descriptor)
+    sockets[descriptor] = socket
+    if events == .readable, !socket.isEstablished, EasyHandle.of(easy)?.isConnected == true { socket.isEstablished = true }
+    do throws(UVError) { try socket.watch(events, for: self) } catch { operations.append(.failSocket(descriptor)) }
   }
 
-  private func socketIsReady(_ descriptor: Int32, _ events: PollHandle.Events, _ failed: Bool) {
+  func socketIsReady(_ socket: ClientSocket, _ events: PollHandle.Events, _ failed: Bool) {
+    guard !socket.wanted.isEmpty else { return socket.ignore() }
     var mask: Int32 = 0
     if events.contains(.readable) { mask |= CURL_CSELECT_IN }
     if events.contains(.writable) { mask |= CURL_CSELECT_OUT }
     // With the error alone libcurl would give up at once; reading first brings what came before the connection died.
     if failed { mask = CURL_CSELECT_IN | CURL_CSELECT_OUT | CURL_CSELECT_ERR }
-    let poll = sockets[descriptor]?.poll
-    act(descriptor, mask)
-    // libuv watches a failed socket no more, libcurl may still want to.
-    if failed, let poll, let socket = sockets[descriptor], socket.poll === poll { poll.watch(socket.events) }
+    actInTurn(socket.descriptor, mask)
+    if failed { socket.watchAgain() }
   }
 
+  /// What libcurl wants to do at once is done at the end of the running callback: a turn of the loop for it would cost a system call.
+  /// A transfer that would go on like this for ever has to wait for the next turn.
   fileprivate func timerDidChange(_ milliseconds: Int) {
-    if milliseconds < 0 { timer?.stop() } else { timer?.start(after: UInt64(milliseconds)) }
+    isDue = milliseconds == 0 && runsAtOnce < Self.maxRunsAtOnce
+    if isDue { loop.enqueue(self) }
+    if milliseconds < 0 || isDue { timer?.stop() } else { timer?.start(after: UInt64(milliseconds)) }
   }
 }
 
+func clientSocketWillClose(_ object: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t) -> Int32 {
+  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().socketWillClose(descriptor)
+  return ccurl_close_socket(descriptor)
+}
+
 func clientSocketDidChange(
-  _: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t, _ what: Int32, _ object: UnsafeMutableRawPointer?,
+  _ easy: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t, _ what: Int32, _ object: UnsafeMutableRawPointer?,
   _: UnsafeMutableRawPointer?
 ) -> Int32 {
-  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().socketDidChange(descriptor, what)
+  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().socketDidChange(easy, descriptor, what)
   return 0
 }
 

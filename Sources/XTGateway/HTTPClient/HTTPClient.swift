@@ -27,13 +27,18 @@ package final class HTTPClient {
   /// nil once closed.
   private var multi: UnsafeMutableRawPointer?
   var timer: LoopTimer?
-  var sockets: [Int32: (poll: PollHandle, events: PollHandle.Events)] = [:]
+  var sockets: [Int32: ClientSocket] = [:]
+  /// libcurl wants to be called at the end of the running callback.
+  var isDue = false
+  /// How often that was done since the loop called last.
+  var runsAtOnce = 0
+  static let maxRunsAtOnce = 8
   private var transfers: [HTTPTransfer] = []
   private var pool: [EasyHandle] = []
   /// How many calls into libcurl are on the stack.
   private var depth = 0
   private var isSettling = false
-  var operations: [Operation] = []
+  @exclusivity(unchecked) var operations: [Operation] = []
   /// Could not even begin; told at the end of the running callback.
   private var stillborn: [(transfer: HTTPTransfer, code: CURLcode, details: String)] = []
 
@@ -42,7 +47,7 @@ package final class HTTPClient {
     precondition(globalInit == CURLE_OK, "curl_global_init: \(HTTPClientError.message(globalInit, ""))")
     guard let multi = curl_multi_init() else { fatalError("out of memory: curl_multi_init") }
     self.multi = multi
-    timer = LoopTimer(loop: loop) { [self] in act(CURL_SOCKET_TIMEOUT, 0) }
+    timer = LoopTimer(loop: loop) { [self] in actInTurn(CURL_SOCKET_TIMEOUT, 0) }
     let object = Unmanaged.passUnretained(self).toOpaque()
     Self.check(ccurl_multi_on_socket(multi, clientSocketDidChange, object), "CURLMOPT_SOCKETFUNCTION")
     Self.check(ccurl_multi_on_timer(multi, clientTimerDidChange, object), "CURLMOPT_TIMERFUNCTION")
@@ -88,9 +93,10 @@ package final class HTTPClient {
   private func begin(_ transfer: HTTPTransfer) {
     guard transfer.state == .waiting, !transfer.isCancelled else { return end(transfer, CURLE_OK) }
     guard let multi else { return failLater(transfer, CURLE_ABORTED_BY_CALLBACK, "the client is closed") }
-    guard let easy = pool.popLast() ?? EasyHandle() else { return failLater(transfer, CURLE_OUT_OF_MEMORY, "curl_easy_init") }
+    let easy: EasyHandle
     do throws(EasyOptionError) {
-      try easy.configure(transfer, configuration)
+      if let idle = pool.popLast() { easy = idle } else { easy = try EasyHandle(for: self) }
+      try easy.prepare(transfer)
     } catch {
       return failLater(transfer, error.code, error.details)
     }
@@ -135,7 +141,7 @@ package final class HTTPClient {
 
   private func recycle(_ easy: EasyHandle) {
     guard pool.count < Self.poolLimit else { return }
-    easy.reset()
+    easy.transfer = nil
     pool.append(easy)
   }
 
@@ -149,7 +155,7 @@ package final class HTTPClient {
     pool.removeAll()
     Self.check(inside { curl_multi_cleanup(multi) }, "curl_multi_cleanup")
     self.multi = nil
-    for socket in sockets.values { socket.poll.close() }
+    for socket in sockets.values { socket.close() }
     sockets.removeAll()
     timer?.close()
     timer = nil
@@ -164,7 +170,13 @@ package final class HTTPClient {
     return body()
   }
 
-  func act(_ descriptor: Int32, _ events: Int32) {
+  /// What the loop calls: a socket or the timer.
+  func actInTurn(_ descriptor: Int32, _ events: Int32) {
+    runsAtOnce = 0
+    act(descriptor, events)
+  }
+
+  private func act(_ descriptor: Int32, _ events: Int32) {
     guard let multi else { return }
     var running: Int32 = 0
     let code = inside { curl_multi_socket_action(multi, descriptor, events, &running) }
@@ -183,7 +195,7 @@ package final class HTTPClient {
         carryOut(operations[index])
         index += 1
       }
-      operations.removeAll(keepingCapacity: true)
+      if index > 0 { operations.removeAll(keepingCapacity: true) }
       readFinished()
     } while !operations.isEmpty
   }
@@ -194,9 +206,8 @@ package final class HTTPClient {
       // The message's memory goes with the handle.
       let (kind, easy, code) = (message.pointee.msg, message.pointee.easy_handle, message.pointee.data.result)
       guard kind == CURLMSG_DONE else { continue }
-      var object: UnsafeMutableRawPointer?
-      guard ccurl_get_private(easy, &object) == CURLE_OK, let object else { preconditionFailure("a handle without its transfer") }
-      end(Unmanaged<HTTPTransfer>.fromOpaque(object).takeUnretainedValue(), code)
+      guard let transfer = EasyHandle.of(easy)?.transfer else { preconditionFailure("a handle without its transfer") }
+      end(transfer, code)
     }
   }
 
@@ -226,5 +237,9 @@ extension HTTPClient: DeferredWork {
     let failed = stillborn
     stillborn.removeAll()
     for one in failed { end(one.transfer, one.code, one.details) }
+    guard isDue else { return }
+    isDue = false
+    runsAtOnce += 1
+    act(CURL_SOCKET_TIMEOUT, 0)
   }
 }

@@ -19,14 +19,14 @@ package final class HTTPTransfer {
   /// Where the client keeps it.
   var index = 0
   var body: UploadBody
-  var progress = HTTPClientError.Progress()
-  private(set) var delegate: (any HTTPTransferDelegate)?
-  private(set) var isCancelled = false
+  @exclusivity(unchecked) var progress = HTTPClientError.Progress()
+  @exclusivity(unchecked) private(set) var delegate: (any HTTPTransferDelegate)?
+  @exclusivity(unchecked) private(set) var isCancelled = false
   /// No more bytes are handed out until `resume`.
-  package private(set) var isPaused = false
+  @exclusivity(unchecked) package private(set) var isPaused = false
   /// libcurl was told to pause, and waits to be told to go on.
   var isHeld = false
-  private var head: ResponseHeadParser
+  @exclusivity(unchecked) private var head: ResponseHeadParser
 
   init(_ request: HTTPClientRequest, client: HTTPClient, delegate: any HTTPTransferDelegate) {
     (self.request, self.client, self.delegate) = (request, client, delegate)
@@ -108,35 +108,48 @@ package final class HTTPTransfer {
   }
 }
 
-private func transfer(_ object: UnsafeMutableRawPointer?) -> HTTPTransfer {
-  Unmanaged<HTTPTransfer>.fromOpaque(object!).takeUnretainedValue()
+/// What libcurl's callbacks get.
+private func handle(_ object: UnsafeMutableRawPointer?) -> EasyHandle {
+  Unmanaged<EasyHandle>.fromOpaque(object!).takeUnretainedValue()
+}
+
+/// Nil once it has ended.
+private func transfer(_ object: UnsafeMutableRawPointer?) -> HTTPTransfer? { handle(object).transfer }
+
+func transferDidOpenSocket(_ object: UnsafeMutableRawPointer?, _: curl_socket_t, _: curlsocktype) -> Int32 {
+  handle(object).isConnected = false
+  return CURL_SOCKOPT_OK
 }
 
 func transferWillSend(
   _ object: UnsafeMutableRawPointer?, _: UnsafeMutablePointer<CChar>?, _: UnsafeMutablePointer<CChar>?, _: Int32, _: Int32
-) -> Int32 { transfer(object).willSend() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT }
+) -> Int32 {
+  handle(object).isConnected = true
+  return transfer(object)?.willSend() == true ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT
+}
 
 func transferDidReceiveHeader(_ line: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ object: UnsafeMutableRawPointer?)
   -> Int
 {
   let bytes = UnsafeRawBufferPointer(start: line, count: size * count)
-  return transfer(object).receiveHeader(bytes) ? bytes.count : Int(CURL_WRITEFUNC_ERROR)
+  return transfer(object)?.receiveHeader(bytes) == true ? bytes.count : Int(CURL_WRITEFUNC_ERROR)
 }
 
 func transferDidReceiveBody(_ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ object: UnsafeMutableRawPointer?)
   -> Int
 {
-  transfer(object).receiveBody(UnsafeRawBufferPointer(start: data, count: size * count)) ?? Int(CURL_WRITEFUNC_ERROR)
+  transfer(object)?.receiveBody(UnsafeRawBufferPointer(start: data, count: size * count)) ?? Int(CURL_WRITEFUNC_ERROR)
 }
 
 func transferWantsBody(_ data: UnsafeMutablePointer<CChar>?, _ size: Int, _ count: Int, _ object: UnsafeMutableRawPointer?) -> Int {
-  let transfer = transfer(object)
-  guard !transfer.isCancelled else { return Int(CURL_READFUNC_ABORT) }
+  guard let transfer = transfer(object), !transfer.isCancelled else { return Int(CURL_READFUNC_ABORT) }
   return transfer.body.read(into: UnsafeMutableRawBufferPointer(start: data, count: size * count))
 }
 
 func transferRewindsBody(_ object: UnsafeMutableRawPointer?, _ offset: curl_off_t, _ origin: Int32) -> Int32 {
-  guard offset == 0, origin == 0 else { return CURL_SEEKFUNC_CANTSEEK }
-  transfer(object).body.rewind()
+  guard offset == 0, origin == 0, let transfer = transfer(object) else { return CURL_SEEKFUNC_CANTSEEK }
+  // Only to send again, which not every request allows.
+  guard transfer.request.mayBeSentTwice else { return CURL_SEEKFUNC_FAIL }
+  transfer.body.rewind()
   return CURL_SEEKFUNC_OK
 }

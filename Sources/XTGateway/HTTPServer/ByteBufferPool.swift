@@ -6,7 +6,7 @@ final class ByteBufferPool {
   static let maxCapacity = 65536
   static let maxCount = 256
 
-  private var free: [ByteBuffer] = []
+  @exclusivity(unchecked) private var free: [ByteBuffer] = []
 
   func take() -> ByteBuffer { free.popLast() ?? ByteBuffer(capacity: 2048) }
 

@@ -11,9 +11,10 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   let peerAddress: String
   /// It is one too many and only gets its refusal.
   let isRefused: Bool
-  var state: HTTPConnectionState
-  var output = HTTPOutput()
-  var exchange: HTTPServerExchange?
+  // None of these is held across a call that leads back here; the run-time check for that cost more than what a chunk does to them.
+  @exclusivity(unchecked) var state: HTTPConnectionState
+  @exclusivity(unchecked) var output = HTTPOutput()
+  @exclusivity(unchecked) var exchange: HTTPServerExchange?
   /// Of the exchange's stream, once it has begun.
   var streamForm = StreamForm.dropped
   /// Where this stands in the server's list.
@@ -27,7 +28,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   private var timer: LoopTimer?
   /// What the timer is set to; it may be earlier than the deadline, never later.
   private var timerDeadline = HTTPConnectionState.never
-  private var isReading = false
+  @exclusivity(unchecked) private var isReading = false
   var isProcessing = false
   /// Whether there was more behind the head that is being processed.
   var bytesFollow = false

@@ -8,7 +8,7 @@ package final class HTTPServerExchange {
   /// Strong; cleared by the server when the exchange ends.
   package var delegate: (any HTTPServerExchangeDelegate)?
   /// Nil as soon as the exchange has ended.
-  private var connection: HTTPConnection?
+  @exclusivity(unchecked) private var connection: HTTPConnection?
   private var isStreaming = false
 
   init(head: HTTPRequestHead, connection: HTTPConnection) {

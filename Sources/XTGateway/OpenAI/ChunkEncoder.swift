@@ -39,7 +39,7 @@ package struct CompletionIdentity: Sendable {
 package struct ChunkEncoder: ~Copyable {
   /// `data: {"id":…,"choices":[`
   private let head: [UInt8]
-  /// Behind the delta of an unfinished choice.
+  /// Behind the text in the delta of an unfinished choice, its closing quote first.
   private let tail: [UInt8]
   private let includesUsage: Bool
 
@@ -56,41 +56,37 @@ package struct ChunkEncoder: ~Copyable {
     writer.string(identity.model)
     buffer.append(#","choices":["#)
     head = Array(buffer.bytes)
-    tail = Array((#"},"logprobs":null,"finish_reason":null}]"# + (includesUsage ? #","usage":null"# : "") + "}\n\n").utf8)
+    tail = Array((#""},"logprobs":null,"finish_reason":null}]"# + (includesUsage ? #","usage":null"# : "") + "}\n\n").utf8)
   }
 
   private func append(_ delta: StaticString, to buffer: ByteBuffer) {
     buffer.append(head)
-    buffer.append(#"{"index":0,"delta":{"#)
     buffer.append(delta)
   }
 
   /// The first chunk: the role.
   package func appendRole(to buffer: ByteBuffer) {
-    append(#""role":"assistant","content":"""#, to: buffer)
+    append(#"{"index":0,"delta":{"role":"assistant","content":""#, to: buffer)
     buffer.append(tail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   package func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
-    append(#""content":""#, to: buffer)
+    append(#"{"index":0,"delta":{"content":""#, to: buffer)
     buffer.append(inside)
-    buffer.append(UInt8(ascii: "\""))
     buffer.append(tail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   package func appendReasoning(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
-    append(#""reasoning_content":""#, to: buffer)
+    append(#"{"index":0,"delta":{"reasoning_content":""#, to: buffer)
     buffer.append(inside)
-    buffer.append(UInt8(ascii: "\""))
     buffer.append(tail)
   }
 
   /// The end: the finish reason, then the usage (if it was asked for and is known), then `[DONE]`.
   package func appendEnd(usage: CompletionUsage?, to buffer: ByteBuffer) {
-    append("", to: buffer)
-    buffer.append(#"},"logprobs":null,"finish_reason":"stop"}]"#)
+    append(#"{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]"#, to: buffer)
     if includesUsage { buffer.append(#","usage":null"#) }
     buffer.append("}\n\n")
     if includesUsage, let usage {

@@ -17,6 +17,12 @@
       & 0x8080_8080_8080_8080
   }
 
+  /// The highest bits of the backslashes.
+  @inlinable @inline(__always) static func backslash(_ word: UInt64) -> UInt64 {
+    let backslashes = word ^ 0x5C5C_5C5C_5C5C_5C5C
+    return (backslashes &- 0x0101_0101_0101_0101) & ~backslashes & 0x8080_8080_8080_8080
+  }
+
   /// As `escaped`, and the bytes that are not ASCII.
   @inlinable @inline(__always) static func special(_ word: UInt64) -> UInt64 {
     escaped(word) | word & 0x8080_8080_8080_8080

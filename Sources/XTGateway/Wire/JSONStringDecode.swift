@@ -1,9 +1,3 @@
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 extension JSONString {
   /// Appends the text that the inside of a valid literal (without its quotes) stands for, as UTF-8.
   /// An escaped lone surrogate becomes U+FFFD.
@@ -17,23 +11,46 @@ extension JSONString {
   static func decode(_ inside: UnsafeRawBufferPointer, to target: UnsafeMutableRawBufferPointer) -> Int {
     precondition(target.count >= inside.count)
     guard let from = inside.baseAddress, let to = target.baseAddress else { return 0 }
+    let count = inside.count
     var read = 0
     var written = 0
-    while read < inside.count {
-      let rest = inside.count - read
-      let run = memchr(from + read, Int32(UInt8(ascii: "\\")), rest).map { UnsafeRawPointer($0) - (from + read) } ?? rest
-      (to + written).copyMemory(from: from + read, byteCount: run)
-      read += run
-      written += run
-      guard read + 1 < inside.count else { break }
-      let (scalar, length) = escape(inside, at: read)
-      read += length
-      for byte in Unicode.UTF8.encode(scalar)! {
-        to.storeBytes(of: byte, toByteOffset: written, as: UInt8.self)
+    while true {
+      // Eight bytes at a time: never further than the target reaches, as less is written than read.
+      while read + 8 <= count {
+        let word = ByteScan.word(from, read)
+        to.storeBytes(of: word.littleEndian, toByteOffset: written, as: UInt64.self)
+        let found = ByteScan.backslash(word)
+        let run = found == 0 ? 8 : found.trailingZeroBitCount >> 3
+        read += run
+        written += run
+        if found != 0 { break }
+      }
+      while read < count, from.load(fromByteOffset: read, as: UInt8.self) != UInt8(ascii: "\\") {
+        to.storeBytes(of: from.load(fromByteOffset: read, as: UInt8.self), toByteOffset: written, as: UInt8.self)
+        read += 1
         written += 1
       }
+      guard read + 1 < count else { return written }
+      let (scalar, length) = escape(inside, at: read)
+      read += length
+      written += encode(scalar, to + written)
     }
-    return written
+  }
+
+  /// - Returns: the number of bytes written, 1 to 4.
+  @inline(__always) private static func encode(_ scalar: Unicode.Scalar, _ to: UnsafeMutableRawPointer) -> Int {
+    let value = scalar.value
+    func store(_ byte: UInt32, at index: Int) {
+      to.storeBytes(of: UInt8(truncatingIfNeeded: byte), toByteOffset: index, as: UInt8.self)
+    }
+    if value < 0x80 {
+      store(value, at: 0)
+      return 1
+    }
+    let length = value < 0x800 ? 2 : value < 0x10000 ? 3 : 4
+    store((0xF00 as UInt32) >> UInt32(length) | value >> UInt32(6 * (length - 1)), at: 0)
+    for index in 1..<length { store(0x80 | value >> UInt32(6 * (length - 1 - index)) & 0x3F, at: index) }
+    return length
   }
 
   /// The scalar that the escape at `index` stands for and its length; a surrogate pair is one escape.

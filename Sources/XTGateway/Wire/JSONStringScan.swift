@@ -33,6 +33,12 @@ package enum JSONString {
   /// The index of the first byte from `start` on that is a quote, a backslash, a control byte or not ASCII; else `count`.
   @inlinable static func plainRun(_ base: UnsafeRawPointer, _ start: Int, _ count: Int) -> Int {
     var index = start
+    // Most runs in streamed text are short.
+    if index + 8 <= count {
+      let found = ByteScan.special(ByteScan.word(base, index))
+      if found != 0 { return index + found.trailingZeroBitCount >> 3 }
+      index += 8
+    }
     while index + 32 <= count {
       let first = ByteScan.special(ByteScan.word(base, index)) | ByteScan.special(ByteScan.word(base, index + 8))
       let second = ByteScan.special(ByteScan.word(base, index + 16)) | ByteScan.special(ByteScan.word(base, index + 24))
@@ -43,6 +49,11 @@ package enum JSONString {
       let found = ByteScan.special(ByteScan.word(base, index))
       if found != 0 { return index + found.trailingZeroBitCount >> 3 }
       index += 8
+    }
+    if index < count && count >= 8 {
+      // The last eight bytes, what was seen shifted out; the zeros that come in are found behind the end.
+      let rest = ByteScan.word(base, count - 8) >> (UInt64(8 - (count - index)) * 8)
+      return min(index + ByteScan.special(rest).trailingZeroBitCount >> 3, count)
     }
     while index < count {
       let byte = base.load(fromByteOffset: index, as: UInt8.self)

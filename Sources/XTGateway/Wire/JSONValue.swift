@@ -110,8 +110,9 @@ extension JSONValue {
 
   /// A string's literal without its quotes, escapes as they stand; nil for anything else.
   package var inside: UnsafeRawBufferPointer? {
-    guard kind == .string else { return nil }
-    return UnsafeRawBufferPointer(rebasing: raw.dropFirst().dropLast())
+    let node = node
+    guard node.code == .string || node.code == .escapedString else { return nil }
+    return UnsafeRawBufferPointer(start: text + Int(node.start) + 1, count: Int(node.end) - Int(node.start) - 2)
   }
 
   /// True for a string whose decoded text is `text`.
@@ -120,9 +121,8 @@ extension JSONValue {
   }
 
   private func isString(_ text: UnsafeRawBufferPointer) -> Bool {
-    guard let inside else { return false }
+    guard let inside, inside.count >= text.count else { return false }
     if isPlainString { return Self.isEqual(inside, text) }
-    guard inside.count >= text.count else { return false }
     let decoded = ByteBuffer()
     JSONString.decode(inside, into: decoded)
     return decoded.bytes.elementsEqual(text)

@@ -21,6 +21,13 @@ package struct JSONWriter {
     name.withUTF8 { key(UnsafeRawBufferPointer($0)) }
   }
 
+  /// A name that is a JSON string already, quotes included.
+  package mutating func key(raw json: UnsafeRawBufferPointer) {
+    raw(json)
+    buffer.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
   private mutating func key(_ name: UnsafeRawBufferPointer) {
     string(name)
     buffer.append(UInt8(ascii: ":"))

@@ -58,8 +58,8 @@ package struct Session: Sendable {
       // The bytes were valid when the session was made; without them the update still holds everything we know.
       guard let document = try? JSONDocument(parsing: bytes) else { return }
       for (key, value) in document.root.members {
-        guard let key = key.string, !Self.replaced.contains(key), !(key == "name" && name != nil) else { continue }
-        writer.key(key)
+        guard !Self.replaced.contains(where: key.isString), !(name != nil && key.isString("name")) else { continue }
+        writer.key(raw: key.raw)
         writer.raw(value.raw)
       }
     }
@@ -72,7 +72,7 @@ package struct Session: Sendable {
     return body
   }
 
-  private static let replaced: Set<String> = [
+  private static let replaced: [StaticString] = [
     "model", "prompt", "temperature", "presencePenalty", "frequencyPenalty", "maxToken", "contextCount",
   ]
 }

@@ -112,9 +112,10 @@ package struct AnswerFilter: ~Copyable {
     guard inside.count > 0, phase != .stopped else { return }
     var text = inside
     if hasEscapes {
-      scratch.decoded.removeAll()
-      JSONString.decode(inside, into: scratch.decoded)
-      text = scratch.decoded.bytes
+      let decoded = scratch.decoded
+      decoded.removeAll()
+      JSONString.decode(inside, into: decoded)
+      text = decoded.bytes
     }
     if phase == .front, let first = text.first, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
     // A lone half of a surrogate pair is legal JSON, but strict clients refuse it: it goes on as U+FFFD.

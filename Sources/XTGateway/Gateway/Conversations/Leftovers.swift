@@ -25,9 +25,9 @@ package enum Leftovers {
 
   /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.
   static func seconds(_ text: String) -> Int? {
-    let parts = text.split { $0 == "-" || $0 == " " || $0 == ":" || $0 == "T" }
-    guard parts.count == 6, parts[0].utf8.count == 4 else { return nil }
-    let numbers = parts.compactMap { part in part.utf8.allSatisfy { (48...57).contains($0) } ? Int(part) : nil }
+    let parts = text.utf8.split { $0 == UInt8(ascii: "-") || $0 == 0x20 || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "T") }
+    guard parts.count == 6, parts[0].count == 4 else { return nil }
+    let numbers = parts.compactMap { part in part.allSatisfy { (48...57).contains($0) } ? Int(Substring(part)) : nil }
     guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]) else { return nil }
     return daysSince1970(numbers[0], numbers[1], numbers[2]) * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
   }

@@ -18,10 +18,10 @@ extension ChatExchange: HTTPTransferDelegate {
   }
 
   func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {
-    guard transfer === self.transfer, state.stage != .ended, let response else { return }
+    guard transfer === self.transfer, state.stage != .ended, let kind = response?.kind else { return }
     clock.heard(core.loop.now)
-    switch response.kind {
-    case .document: if !response.collect(bytes) { fail(response.failure) }
+    switch kind {
+    case .document: if let response, !response.collect(bytes) { fail(response.failure) }
     case .eventStream:
       guard let encoder else { return }
       let (stage, pieces) = (state.stage, reader.pieces)

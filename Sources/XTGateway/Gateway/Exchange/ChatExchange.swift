@@ -14,8 +14,10 @@ final class ChatExchange {
   var record: AccessRecord
   private let client: ClientIdentity
 
-  var state: ChatExchangeState
-  var clock: ExchangeClock
+  // The run-time check for overlapping accesses stays on `reader`, which is held while a chunk is translated; the others cannot be
+  // reached from there, and the check would be paid for every chunk.
+  @exclusivity(unchecked) var state: ChatExchangeState
+  @exclusivity(unchecked) var clock: ExchangeClock
   private var timer: LoopTimer?
   private var query = ChatQuery(model: "", system: "", turns: [])
   /// The upstream's values of the model, the one in use first.
@@ -32,9 +34,9 @@ final class ChatExchange {
   private var conversation: ConversationKey
   var reader: CompletionReader
   private var stops: [String] = []
-  var encoder: (any AnswerEncoder)?
-  var response: CompletionResponse?
-  var transfer: HTTPTransfer?
+  @exclusivity(unchecked) var encoder: (any AnswerEncoder)?
+  @exclusivity(unchecked) var response: CompletionResponse?
+  @exclusivity(unchecked) var transfer: HTTPTransfer?
 
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000

@@ -23,7 +23,7 @@ struct CompletionResponse {
     if let encoding = head.contentEncoding, encoding.lowercased() != "identity" {
       throw .badResponse("it is encoded (\(encoding)) although nothing of the kind was asked for")
     }
-    let type = Self.essence(of: head.contentType ?? "")
+    let type = MediaType.essence(of: head.contentType ?? "")
     switch head.status {
     case 200 where type == "text/event-stream": kind = .eventStream
     case 200 where type == "application/json": kind = .document
@@ -31,11 +31,6 @@ struct CompletionResponse {
     case 300..<400: throw classifier.status(head, envelope: nil)
     default: kind = .document
     }
-  }
-
-  private static func essence(of contentType: String) -> String {
-    let end = contentType.firstIndex { $0 == ";" || $0 == " " } ?? contentType.endIndex
-    return contentType[..<end].lowercased()
   }
 
   /// - Returns: false when the document is longer than any error should be.

@@ -134,8 +134,7 @@ package final class GatewayService: HTTPService {
 
   /// `application/json`, or a type that ends with `+json` (RFC 6839, section 3.1), parameters ignored.
   static func isJSON(_ contentType: String) -> Bool {
-    let end = contentType.firstIndex { $0 == ";" || $0 == " " } ?? contentType.endIndex
-    let type = contentType[..<end].lowercased()
+    let type = MediaType.essence(of: contentType)
     return type.isEmpty || type == "application/json" || type.hasSuffix("+json")
   }
 }
