@@ -1,8 +1,8 @@
 # Every target is one script or one command; `make run` and `make test` are all that a fresh machine needs.
-.PHONY: help build run test lint format bench sanitize clean
+.PHONY: help build run test lint format bench differential fuzz sanitize clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 build: ## release build of xtgateway and xstech-simulator
 	@scripts/build
@@ -17,13 +17,19 @@ lint: ## formatting rules and import rules
 	@scripts/lint
 
 format: ## format all Swift files in place
-	@swift format -i -r -p Sources Tests Package.swift
+	@swift format -i -r -p Sources Tests Fuzz Package.swift
 
 bench: ## load scenarios against the simulator
 	@scripts/bench
+
+differential: ## the HTTP parser against other parsers
+	@scripts/differential
+
+fuzz: ## the parsers under libFuzzer
+	@scripts/fuzz
 
 sanitize: ## unit tests under AddressSanitizer
 	@scripts/sanitize
 
 clean: ## remove everything that was built
-	@rm -rf .build .build-* .venv-e2e
+	@rm -rf .build .build-* .venv-*
