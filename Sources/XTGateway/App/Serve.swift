@@ -41,6 +41,8 @@ final class Program {
   private let upstream: UpstreamClient
   private let core: GatewayCore
   private let server: HTTPServer
+  /// For `/metrics` alone.
+  private var metricsServer: HTTPServer?
   private var signals: [SignalHandle] = []
   private var phase = Phase.serving
   private lazy var budget = LoopTimer(loop: loop) { [unowned self] in budgetSpent() }
@@ -70,11 +72,25 @@ final class Program {
       printError("cannot listen on \(configuration.host) port \(configuration.port): \(error). Is another program using the port?")
       return ExitStatus.cannotListen
     }
+    guard listenForMetrics() else { return ExitStatus.cannotListen }
+    core.serverStatistics = { [unowned server] in (server.connectionCount, server.sentBytes) }
     announce()
     core.start()
     loop.run()
     loop.close()
     return ExitStatus.success
+  }
+
+  private func listenForMetrics() -> Bool {
+    guard let address = ListenAddress(configuration.metrics.listen) else { return true }
+    let server = HTTPServer(loop: loop, configuration: .init(configuration), service: MetricsService(core))
+    do throws(UVError) { try server.listen(host: address.host, port: address.port) } catch {
+      printError("cannot listen for metrics on \(address.host) port \(address.port): \(error)")
+      return false
+    }
+    metricsServer = server
+    core.log.notice("metrics on http://\(configuration.metrics.listen)/metrics")
+    return true
   }
 
   private func announce() {
@@ -140,6 +156,7 @@ final class Program {
     signals = []
     budget.close()
     server.close()
+    metricsServer?.close()
     core.close()
     upstream.close()
     loop.stop()

@@ -134,6 +134,7 @@ extension HTTPConnection {
     // and cannot keep this one going for ever.
     if !output.isBackedUp && !buffer.isEmpty {
       taken = try tcp.tryWrite(buffer.bytes)
+      server.sentBytes &+= taken
       buffer.consume(taken)
     }
     if buffer.isEmpty {

@@ -81,6 +81,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
 
   func connection(_ connection: TCPConnection, didWrite buffer: ByteBuffer) {
     server.pool.give(buffer)
+    server.sentBytes &+= output.inFlight
     output.inFlight = 0
     flush(taken: true)
     processKept()

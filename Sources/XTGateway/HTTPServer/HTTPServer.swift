@@ -18,6 +18,8 @@ package final class HTTPServer {
   /// Of `connections`, those that are one too many and only get their refusal.
   private var refusedCount = 0
   private var busyCount = 0
+  /// Bytes that sockets have taken since the start.
+  package internal(set) var sentBytes = 0
   private var done: (() -> Void)?
 
   /// Connections over the limit that may be refused at the same time in an orderly way; more are closed without a word.

@@ -77,6 +77,8 @@ package struct Account: Sendable {
     }
   }
 
+  package static let stateNames = ["ready", "cooling", "expired", "out_of_credits", "disabled", "draining"]
+
   /// As `/admin/accounts` calls it.
   package var stateName: String {
     if isDraining { return "draining" }

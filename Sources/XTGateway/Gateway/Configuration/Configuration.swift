@@ -14,6 +14,7 @@ package struct Configuration: Sendable {
   package var sessions = Sessions()
   package var limits = Limits()
   package var log = Log()
+  package var metrics = Metrics()
   package var shutdownTimeoutSeconds = 30
 
   package init() {}
@@ -144,6 +145,13 @@ package struct Configuration: Sendable {
     package var format = LogFormat.text
     /// Empty: standard error.
     package var file = ""
+  }
+
+  package struct Metrics: Sendable {
+    /// Empty: none.
+    package var key = ""
+    /// `host:port`; empty: no listener of its own.
+    package var listen = ""
   }
 
   package enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

@@ -11,7 +11,7 @@ extension Configuration {
     let tokens = cookies.flatMap {
       [$0.authorization, String($0.authorization.split(separator: " ").last ?? ""), $0.login?.password ?? ""]
     }
-    return (tokens + apiKeys.map(\.key) + [adminKey]).filter { !$0.isEmpty }
+    return (tokens + apiKeys.map(\.key) + [adminKey, metrics.key]).filter { !$0.isEmpty }
   }
 }
 

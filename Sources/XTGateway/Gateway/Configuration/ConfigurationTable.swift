@@ -191,6 +191,13 @@ package enum ConfigurationTable {
     .init("log.level", \.log.level, "Least level that is logged."),
     .init("log.format", \.log.format, "`text` for people, `json` for machines, one object a line."),
     .init("log.file", \.log.file, "File to append to; empty: standard error."),
+    .init(
+      "metrics.key", \.metrics.key,
+      "Bearer key for `/metrics`, which needs one as soon as there are `api_keys`; empty: `/metrics` is not there then.",
+      isSecret: true),
+    .init(
+      "metrics.listen", \.metrics.listen, "`host:port` of an open listener for `/metrics` alone; empty: none.",
+      check: { $0.isEmpty || ListenAddress($0) != nil ? nil : "must be host:port" }),
   ]
 
   private static let checkURL: @Sendable (String) -> String? = { url in

@@ -37,7 +37,11 @@ package final class SessionKeeper {
     package var misses = 0
     package var replays = 0
     package var expired = 0
+    package var ended: [EndReason: Int] = [:]
   }
+
+  /// Why a conversation's session was given up.
+  package enum EndReason: String, CaseIterable, Sendable { case expired, evicted, failed, worn, removed, shutdown }
 
   /// Calls at a time that prepare sessions.
   private static let parallelPreparations = 2
@@ -83,7 +87,9 @@ package final class SessionKeeper {
 
   /// An account was removed: what it holds is deleted.
   package func leave(_ account: AccountPool.AccountIndex) {
-    for session in table.remove(account: account) + reserve.remove(account: account) { discard(session) }
+    let conversations = table.remove(account: account)
+    noteEnd(.removed, count: conversations.count)
+    for session in conversations + reserve.remove(account: account) { discard(session) }
   }
 
   package func close() {
@@ -124,6 +130,7 @@ package final class SessionKeeper {
   private var idleMilliseconds: UInt64 { UInt64(configuration.sessions.idleTimeoutSeconds) * 1000 }
 
   func noteReplay() { statistics.replays += 1 }
+  func noteEnd(_ reason: EndReason, count: Int = 1) { statistics.ended[reason, default: 0] += count }
 
   /// Takes a session that knows nothing yet; nil: none is ready.
   func takePrepared(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
@@ -134,7 +141,10 @@ package final class SessionKeeper {
 
   func file(_ session: LiveSession, under key: ConversationKey) {
     guard !isClosing else { return discard(session) }
-    if let evicted = table.file(session, under: key, now: loop.now) { discard(evicted) }
+    if let evicted = table.file(session, under: key, now: loop.now) {
+      noteEnd(.evicted)
+      discard(evicted)
+    }
   }
 
   /// A session that knows nothing was not used after all.
@@ -148,6 +158,7 @@ package final class SessionKeeper {
   /// Deletes upstream everything that no request holds, what is just being made included. `done` comes when that is through or given up.
   package func deleteAll(_ done: @escaping () -> Void) {
     isClosing = true
+    noteEnd(.shutdown, count: table.count)
     for session in table.removeAll() + reserve.removeAll() { discard(session) }
     whenQuiet = { [janitor] in janitor.flush(done) }
     settle()
@@ -196,8 +207,12 @@ package final class SessionKeeper {
     guard !isClosing, let session = table.evictOldest(of: account) else { return nil }
     log.info("\(accountName(account)) holds as many sessions as it can: the longest idle make room")
     for _ in 0..<min(Self.sessionsToClear, table.count(account: account) / 4) {
-      if let another = table.evictOldest(of: account) { discard(another) }
+      if let another = table.evictOldest(of: account) {
+        noteEnd(.evicted)
+        discard(another)
+      }
     }
+    noteEnd(.evicted)
     return session
   }
 
@@ -226,6 +241,7 @@ package final class SessionKeeper {
     guard loop.now >= age else { return }
     let expired = table.expire(filedBefore: loop.now - age)
     statistics.expired += expired.count
+    noteEnd(.expired, count: expired.count)
     if !expired.isEmpty { log.debug("\(expired.count) idle conversations ended") }
     for session in expired {
       if reserve.wants(account: session.account), canUse(session.account) { recycle(session) } else { discard(session) }

@@ -2,7 +2,7 @@ import HTTPServer
 import OpenAI
 
 /// Whose fault a failure is.
-package enum Blame: String, Sendable { case client, request, model, account, upstream, gateway }
+package enum Blame: String, Sendable, CaseIterable { case client, request, model, account, upstream, gateway }
 
 /// Everything that can go wrong with a request, once. What it means for the client (status, type, code), for the log and
 /// for the pool is in the switches below.

@@ -26,7 +26,7 @@ extension ChatExchange: HTTPTransferDelegate {
       guard let encoder else { return }
       let (stage, pieces) = (state.stage, reader.pieces)
       let action = reader.feed(bytes, &state, to: encoder)
-      if reader.pieces > pieces { spoke() }
+      if reader.pieces > pieces { spoke(reader.pieces - pieces) }
       follow(action, from: stage)
       if state.stage == .recorded { recorded() }
       if state.stage != .ended, http.isBackedUp {
@@ -57,8 +57,10 @@ extension ChatExchange: HTTPTransferDelegate {
     perform(action)
   }
 
-  private func spoke() {
+  private func spoke(_ pieces: Int) {
     let now = core.loop.now
+    core.metrics.received(pieces: pieces, after: lastPiecesAt.map { now - $0 })
+    lastPiecesAt = now
     clock.spoke(now)
     if record.firstPieceAt == nil { record.firstPieceAt = now }
   }

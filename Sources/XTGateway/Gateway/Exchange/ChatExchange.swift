@@ -25,6 +25,10 @@ final class ChatExchange {
   /// Images that one message may carry.
   private var maxFiles = 0
   private var ticket: AccountPool.Ticket?
+  private var queuedAt: UInt64?
+  /// When the message was sent that is being answered.
+  private var sentAt: UInt64?
+  var lastPiecesAt: UInt64?
   private var lease: Lease?
   /// Accounts that failed this request.
   private var failedAccounts: [AccountPool.AccountIndex] = []
@@ -129,6 +133,7 @@ final class ChatExchange {
     case .refused(let error): perform(state.refused(error))
     case .waiting(let ticket):
       self.ticket = ticket
+      queuedAt = core.loop.now
       clock.queued(core.loop.now)
       rearm()
     }
@@ -170,7 +175,8 @@ final class ChatExchange {
   }
 
   private func replaceSession() {
-    core.log.info("the upstream lost a session; the conversation is replayed in a new one")
+    core.log.info("the upstream lost the session of \(record.requestID); the conversation is replayed in a new one")
+    core.metrics.retries += 1
     endTransfer()
     hold = nil
     // The one before has seen its last event.
@@ -200,6 +206,7 @@ final class ChatExchange {
     self.hold?.isTouched = true
     let message = hold.isFresh ? Transcript.replay(of: query, maxFiles: maxFiles) : Transcript.newTurns(of: query)
     clock.sent(core.loop.now)
+    sentAt = core.loop.now
     rearm()
     transfer = core.upstream.complete(message, sessionID: hold.session.session.id, account: hold.session.account, delegate: self)
   }
@@ -220,7 +227,7 @@ final class ChatExchange {
     core.desk.giveBack(lease, outcome(error))
     // The same account may be tried again with its next token.
     if !error.isOfToken || !core.desk.pool.accounts[lease.account].isRenewed { failedAccounts.append(lease.account) }
-    core.statistics.failovers += 1
+    core.metrics.failovers += 1
     askForAccount()
   }
 
@@ -234,9 +241,18 @@ final class ChatExchange {
   }
 
   private func noteAttempt(_ error: GatewayError, then: String) {
+    core.metrics.retries += 1
+    noteMessage(error.code)
     let account = lease.map { core.desk.pool.accounts[$0.account].name } ?? ""
     core.log.notice(
       "attempt \(state.attempts) of \(record.requestID) on \(account) failed (\(error.code)): \(error.message); \(then)")
+  }
+
+  /// What became of the message, for the metrics.
+  private func noteMessage(_ outcome: String) {
+    guard let sentAt else { return }
+    core.metrics.called("completion", outcome, milliseconds: core.loop.now - sentAt)
+    self.sentAt = nil
   }
 
   /// What was said to the session is uncertain: it is of no use any more.
@@ -305,9 +321,10 @@ final class ChatExchange {
     } else {
       releaseTransfer()
     }
+    noteMessage(record.isAbandoned ? "cancelled" : record.error?.code ?? "ok")
     record.pieces = reader.pieces
     record.attempts = state.attempts
-    if !record.isAbandoned || !core.isRefusing { core.accessLog.write(record, now: core.loop.now) }
+    if !record.isAbandoned || !core.isRefusing { core.finished(record) }
     core.isRefusing = false
     core.ended(self, client)
     if let lease {
@@ -319,6 +336,7 @@ final class ChatExchange {
   /// A session that is not used after all: back to its place if nobody has spoken to it, else deleted.
   private func putAway(_ hold: SessionHold, isWorn: Bool) {
     if hold.isTouched || isWorn {
+      if !hold.isFresh || hold.isTouched { core.sessions.noteEnd(isWorn ? .worn : .failed) }
       core.sessions.discard(hold.session)
     } else if hold.isFresh {
       core.sessions.putBack(hold.session)
@@ -353,6 +371,8 @@ extension ChatExchange: LeaseReceiver {
   func leaseGranted(_ lease: Lease) {
     ticket = nil
     self.lease = lease
+    if let queuedAt { core.metrics.waited(milliseconds: core.loop.now - queuedAt) }
+    queuedAt = nil
     record.account = core.desk.pool.accounts[lease.account].name
     clock.leased()
     prepare(on: lease.account)

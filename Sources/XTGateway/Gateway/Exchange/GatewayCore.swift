@@ -22,7 +22,10 @@ package final class GatewayCore {
   var identifiers = Identifiers()
   let scratch = AnswerScratch()
   var modelHealth: ModelHealth
-  var statistics = Statistics()
+  var metrics = Metrics()
+  let monitor: LoopMonitor
+  /// What the server counts, for the metrics.
+  package var serverStatistics: () -> (connections: Int, sentBytes: Int) = { (0, 0) }
   package private(set) lazy var sessions = makeKeeper()
   let tokens: TokenKeeper
   let credits: CreditsWatch
@@ -31,11 +34,6 @@ package final class GatewayCore {
   var isRefusing = false
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
-
-  struct Statistics {
-    /// Attempts on another account.
-    var failovers = 0
-  }
 
   package init(loop: EventLoop, configuration: Configuration, upstream: UpstreamClient, sink: LogSink) {
     (self.loop, self.configuration, self.upstream, self.sink) = (loop, configuration, upstream, sink)
@@ -54,10 +52,14 @@ package final class GatewayCore {
     credits = CreditsWatch(loop: loop, upstream: upstream, desk: desk)
     clients = ClientRegistry(digest)
     clients.configure(configuration.apiKeys, now: loop.now)
+    monitor = LoopMonitor(loop: loop)
     startedAt = loop.now
   }
 
   package func start() {
+    upstream.observe = { [weak self] call, outcome, milliseconds in
+      self?.metrics.called(call.name, outcome, milliseconds: milliseconds)
+    }
     models.onFirstCatalog = { [weak self] in self?.sessions.start() }
     models.usableAccounts = { [unowned self] in desk.pool.accounts.indices.filter { desk.pool.accounts[$0].canServe(loop.now) } }
     models.whyNoAccount = { [unowned self] in whyNoAccount }
@@ -71,6 +73,7 @@ package final class GatewayCore {
     desk.onOutcome = { [weak self] account, outcome in
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }
     }
+    monitor.start()
     tokens.start()
     credits.start()
     models.start()
@@ -97,12 +100,19 @@ package final class GatewayCore {
     models.close()
     tokens.close()
     credits.close()
+    monitor.close()
     sessions.close()
     desk.close()
   }
 
   func answerHead(_ requestID: String, _ client: ClientIdentity?) -> AnswerHead {
     AnswerHead(requestID: requestID, rateLimit: client.flatMap { clients.status($0, now: loop.now) })
+  }
+
+  /// A request is answered: counts and logs it.
+  func finished(_ record: AccessRecord) {
+    metrics.finished(record, now: loop.now)
+    accessLog.write(record, now: loop.now)
   }
 
   // MARK: Running exchanges

@@ -23,6 +23,10 @@ package final class LogSink: Sendable {
   private let format: Configuration.LogFormat
   private let isColoured: Bool
   private let leastLevel: Atomic<Int>
+  private let dropped = Atomic(0)
+
+  /// Lines that could not be written: a log has nowhere else to say so.
+  package var droppedLines: Int { dropped.load(ordering: .relaxed) }
 
   /// Least level that is written. Changing it takes effect at once, on every thread.
   package var level: Configuration.LogLevel {
@@ -53,8 +57,7 @@ package final class LogSink: Sendable {
     case .text: appendText(level, message, fields, to: line)
     }
     line.append(UInt8(ascii: "\n"))
-    // A log that cannot be written has nowhere to say so.
-    _ = Self.write(fileDescriptor, line.bytes)
+    if !Self.write(fileDescriptor, line.bytes) { dropped.add(1, ordering: .relaxed) }
   }
 
   private static func write(_ fileDescriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -20,10 +20,11 @@ package final class GatewayService: HTTPService {
     guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
     if case .admin(let route) = route { return sendAdmin(route, http, &record) }
+    guard route != .metrics else { return sendMetrics(http, &record) }
     guard case .client(let client) = core.clients.check(http.head.headers) else { return refuse(.invalidAPIKey, http, &record) }
     record.key = client.name
     switch route {
-    case .health, .server, .admin: break
+    case .health, .server, .admin, .metrics: break
     case .models, .model: sendModels(route, http, record)
     case .chatCompletions: startChat(http, record, client)
     }
@@ -36,7 +37,7 @@ package final class GatewayService: HTTPService {
       route: head.flatMap { Route(path: $0.path)?.template } ?? "other", client: "", startedAt: core.loop.now)
     record.status = error.status
     record.error = error
-    core.accessLog.write(record, now: core.loop.now)
+    core.finished(record)
     core.isRefusing = true
     return Response.error(error, core.answerHead(record.requestID, nil))
   }
@@ -76,10 +77,21 @@ package final class GatewayService: HTTPService {
     }
   }
 
-  /// Without an admin key there is no `/admin`.
+  /// Without an admin key there is no `/admin`, and behind API keys no `/metrics` without a key of its own.
   private func existing(_ route: Route) -> Route? {
     if case .admin = route, core.configuration.adminKey.isEmpty { return nil }
+    if route == .metrics, !core.configuration.apiKeys.isEmpty, core.configuration.metrics.key.isEmpty { return nil }
     return route
+  }
+
+  private func sendMetrics(_ http: HTTPServerExchange, _ record: inout AccessRecord) {
+    if !core.configuration.apiKeys.isEmpty {
+      guard let offered = ClientRegistry.bearer(http.head.headers), ClientRegistry.areEqual(core.configuration.metrics.key, offered)
+      else {
+        return refuse(.invalidAPIKey, http, &record)
+      }
+    }
+    respond(Response.metrics(core.answerHead(record.requestID, nil)), MetricsPage(core).render(), http, &record)
   }
 
   private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
@@ -111,7 +123,7 @@ package final class GatewayService: HTTPService {
   private func respond(_ head: HTTPResponseHead, _ body: ByteBuffer, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
     record.status = head.status
     http.respond(head, body: body)
-    core.accessLog.write(record, now: core.loop.now)
+    core.finished(record)
   }
 
   private func requestID(_ head: HTTPRequestHead) -> String {

@@ -32,6 +32,13 @@ enum Response {
     return head
   }
 
+  /// Prometheus' text format.
+  static func metrics(_ common: AnswerHead) -> HTTPResponseHead {
+    var head = head(200, common)
+    head.add(lines: "content-type: text/plain; version=0.0.4; charset=utf-8\r\n")
+    return head
+  }
+
   /// An event stream that no proxy should hold back or keep.
   static func stream(_ common: AnswerHead) -> HTTPResponseHead {
     var head = head(200, common)

@@ -10,11 +10,13 @@ enum Route: Equatable {
   /// `OPTIONS *`
   case server
   case admin(AdminService.Route)
+  case metrics
 
   init?(path: String) {
     switch path {
     case "*": self = .server
     case "/health", "/v1/health": self = .health
+    case "/metrics": self = .metrics
     default:
       let rest = path.hasPrefix("/v1/") ? path.dropFirst(3) : path[...]
       if rest == "/models" {
@@ -35,6 +37,7 @@ enum Route: Equatable {
   var template: String {
     switch self {
     case .health: "/health"
+    case .metrics: "/metrics"
     case .models: "/v1/models"
     case .model: "/v1/models/{id}"
     case .chatCompletions: "/v1/chat/completions"
@@ -46,7 +49,7 @@ enum Route: Equatable {
   /// For `Allow`.
   var allowed: String {
     switch self {
-    case .health, .models, .model: "GET, HEAD, OPTIONS"
+    case .health, .metrics, .models, .model: "GET, HEAD, OPTIONS"
     case .chatCompletions: "POST, OPTIONS"
     case .server: "OPTIONS"
     case .admin(let route): route.allowed
@@ -55,7 +58,7 @@ enum Route: Equatable {
 
   func allows(_ method: HTTPMethod) -> Bool {
     switch self {
-    case .health, .models, .model: method == .get || method == .head
+    case .health, .metrics, .models, .model: method == .get || method == .head
     case .chatCompletions: method == .post
     case .server: false
     case .admin(let route): route.allows(method)

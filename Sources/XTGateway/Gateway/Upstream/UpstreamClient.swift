@@ -7,6 +7,8 @@ import XSTech
 package final class UpstreamClient {
   package let loop: EventLoop
   package let classifier: FailureClassifier
+  /// Hears of every call that is over: how it ended, and after how many milliseconds.
+  var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
   private let client: HTTPClient
   private let baseURL: String
   private let timeoutMilliseconds: UInt64
@@ -79,7 +81,11 @@ package final class UpstreamClient {
   @discardableResult package func call(
     _ call: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
-    let pending = JSONCall(loop: loop, classifier: classifier, done)
+    let startedAt = loop.now
+    let pending = JSONCall(loop: loop, classifier: classifier) { [weak self] outcome in
+      if let self { observe(call, outcome.failureCode ?? "ok", loop.now - startedAt) }
+      done(outcome)
+    }
     let headers = account.map { accounts[$0] } ?? withoutToken
     let request = HTTPClientRequest(
       method: call.method.http, url: baseURL + call.path, headers: body == nil ? headers.withoutBody : headers.withBody,
@@ -98,6 +104,15 @@ extension Call.Method {
     case .post: .post
     case .put: .put
     case .delete: .delete
+    }
+  }
+}
+
+extension Result where Failure == GatewayError {
+  fileprivate var failureCode: String? {
+    switch self {
+    case .success: nil
+    case .failure(let error): error.code
     }
   }
 }

@@ -1,0 +1,15 @@
+/// `host:port`; an IPv6 address stands in brackets.
+package struct ListenAddress: Equatable, Sendable {
+  package let host: String
+  package let port: Int
+
+  package init?(_ text: String) {
+    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port),
+      text[text.index(after: colon)...].utf8.allSatisfy({ (48...57).contains($0) })
+    else { return nil }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() } else if host.contains(":") { return nil }
+    guard !host.isEmpty else { return nil }
+    (self.host, self.port) = (String(host), port)
+  }
+}

@@ -1,0 +1,52 @@
+import EventLoop
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Watches how late a loop comes to its timers, and how much of its time it works.
+package final class LoopMonitor {
+  private let loop: EventLoop
+  private lazy var timer = makeTimer()
+  private var due: UInt64 = 0
+  private var cpu: UInt64 = 0
+  private var wall: UInt64 = 0
+  /// In seconds.
+  package private(set) var lag = 0.0
+  /// 0 to 1, over the last second.
+  package private(set) var busyRatio = 0.0
+
+  private static let interval: UInt64 = 1_000_000_000
+
+  package init(loop: EventLoop) { self.loop = loop }
+
+  package func start() {
+    (wall, cpu) = (Self.clock(CLOCK_MONOTONIC), Self.clock(CLOCK_THREAD_CPUTIME_ID))
+    due = wall + Self.interval
+    timer.start(after: 1000, repeating: 1000)
+  }
+
+  package func close() { timer.close() }
+
+  private func makeTimer() -> LoopTimer {
+    let timer = LoopTimer(loop: loop) { [weak self] in self?.look() }
+    timer.keepsLoopAlive(false)
+    return timer
+  }
+
+  private func look() {
+    let (now, used) = (Self.clock(CLOCK_MONOTONIC), Self.clock(CLOCK_THREAD_CPUTIME_ID))
+    lag = now > due ? Double(now - due) / 1e9 : 0
+    busyRatio = now > wall ? min(1, Double(used &- cpu) / Double(now - wall)) : 0
+    (wall, cpu, due) = (now, used, now + Self.interval)
+  }
+
+  /// In nanoseconds.
+  private static func clock(_ id: clockid_t) -> UInt64 {
+    var time = timespec()
+    clock_gettime(id, &time)
+    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+  }
+}

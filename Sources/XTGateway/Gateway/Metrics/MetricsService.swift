@@ -1,0 +1,24 @@
+import HTTPServer
+import Wire
+
+/// Serves `/metrics`, and nothing else, on a listener of its own.
+package final class MetricsService: HTTPService {
+  private let core: GatewayCore
+
+  package init(_ core: GatewayCore) { self.core = core }
+
+  package func requestStarted(_ http: HTTPServerExchange) {
+    let common = core.answerHead("req_\(core.identifiers.next())", nil)
+    guard Route(path: http.head.path) == .metrics else {
+      return Response.send(.unknownURL(path: http.head.path), to: http, head: common)
+    }
+    guard http.head.method == .get || http.head.method == .head else {
+      return Response.send(.methodNotAllowed(allowed: Route.metrics.allowed), to: http, head: common)
+    }
+    http.respond(Response.metrics(common), body: MetricsPage(core).render())
+  }
+
+  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+    Response.error(.http(problem), core.answerHead("req_\(core.identifiers.next())", nil))
+  }
+}

@@ -1,0 +1,55 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// What the kernel says of this process (proc(5)).
+struct ProcessStatistics {
+  var residentBytes = 0
+  var openDescriptors = 0
+  var cpuSeconds = 0.0
+  /// Unix seconds.
+  var startTime = 0.0
+
+  init() {
+    let ticks = Double(sysconf(Int32(_SC_CLK_TCK)))
+    // The name, in brackets, may hold anything; what follows the last bracket is numbers from the third field on.
+    if let stat = Self.read("/proc/self/stat"), let close = stat.lastIndex(of: ")") {
+      let fields = stat[close...].split(separator: " ")
+      func field(_ number: Int) -> Double { number - 2 < fields.count ? Double(fields[number - 2]) ?? 0 : 0 }
+      cpuSeconds = (field(14) + field(15)) / ticks
+      residentBytes = Int(field(24)) * Int(sysconf(Int32(_SC_PAGESIZE)))
+      startTime = Self.bootTime + field(22) / ticks
+    }
+    openDescriptors = Self.countDescriptors()
+  }
+
+  private static var bootTime: Double {
+    guard let stat = read("/proc/stat") else { return 0 }
+    let line = stat.split(separator: "\n").first { $0.hasPrefix("btime ") }
+    return line.flatMap { Double($0.dropFirst(6)) } ?? 0
+  }
+
+  private static func countDescriptors() -> Int {
+    guard let directory = opendir("/proc/self/fd") else { return 0 }
+    defer { closedir(directory) }
+    var count = 0
+    while readdir(directory) != nil { count += 1 }
+    // ".", ".." and the directory itself.
+    return max(0, count - 3)
+  }
+
+  private static func read(_ path: String) -> String? {
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var bytes = [UInt8](repeating: 0, count: 65_536)
+    #if canImport(Glibc)
+      let count = Glibc.read(descriptor, &bytes, bytes.count)
+    #else
+      let count = Musl.read(descriptor, &bytes, bytes.count)
+    #endif
+    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+  }
+}
