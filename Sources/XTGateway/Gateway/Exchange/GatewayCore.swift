@@ -71,6 +71,7 @@ package final class GatewayCore {
     desk.onOutcome = { [weak self] account, outcome in
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }
     }
+    desk.start()
     tokens.start()
     credits.start()
     models.start()
