@@ -6,9 +6,10 @@ import signal
 import httpx
 import openai_schemas
 import pytest
-from chat import ask, post
+from chat import PATH, ask, body, post
 from conftest import configuration, sdk
 from programs import API_KEY, Gateway, Simulator, wait_until
+from rawhttp import Connection, Response
 
 ADMIN = "adm-e2e-77c1"
 
@@ -103,3 +104,67 @@ def test_signing_in_with_a_password(tmp_path):
         assert ask(client, "@echo in") == "in"
     gateway.end()
     simulator.stop()
+
+
+def admin(gateway, name):
+    answer = httpx.get(gateway.url + "/admin/accounts", headers={"Authorization": f"Bearer {ADMIN}"}).json()["accounts"]
+    return next((account for account in answer if account["name"] == name), None)
+
+
+def test_a_removed_account_finishes_what_it_began(start_gateway, simulator):
+    cookies = [{"authorization": simulator.token(), "name": name} for name in ["leaves", "stays"]]
+    gateway = start_gateway(cookies=cookies, admin_key=ADMIN)
+    gateway.secrets.append(ADMIN)
+    connections = [Connection(gateway.port) for _ in range(2)]
+    for connection in connections:
+        connection.post(PATH, gateway.key, body("@pace 20 @say 60", stream=True))
+        assert connection.head().status == 200
+    change(gateway, cookies=cookies[1:])
+    assert (admin(gateway, "leaves")["state"], admin(gateway, "leaves")["in_flight"]) == ("draining", 1)
+    assert httpx.get(gateway.url + "/health").json()["cookie_pool_size"] == 1
+    for _ in range(3):
+        assert post(gateway, "@say 3").status == 200
+    for connection in connections:
+        with connection:
+            payload = b"".join(read.payload for read in connection.reads(Response(200, "", [("transfer-encoding", "chunked")])))
+            assert payload.endswith(b"data: [DONE]\n\n")
+    wait_until(lambda: admin(gateway, "leaves") is None, "the account's end")
+    assert [simulator.counts(cookie["authorization"])["finished"] for cookie in cookies] == [1, 4]
+    # Back again, it is an account like any other.
+    change(gateway, cookies=cookies)
+    wait_until(lambda: [post(gateway, "@say 3").status for _ in range(2)] == [200, 200] and admin(gateway, "leaves")["requests"], "its return")
+
+
+def test_what_stays_keeps_its_counters_and_rests(start_gateway, simulator):
+    cookies = [{"authorization": simulator.token(), "name": name} for name in ["a", "b"]]
+    keys = [{"key": API_KEY, "name": "team", "requests_per_minute": 10}]
+    gateway = start_gateway(cookies=cookies, admin_key=ADMIN, api_keys=keys)
+    gateway.secrets.append(ADMIN)
+    assert post(gateway, "@fault rate-limit=60").status == 429
+    before = [admin(gateway, name) for name in "ab"]
+    assert sorted(account["state"] for account in before) == ["cooling", "ready"]
+    change(gateway, cookies=[{**cookies[0], "max_concurrency": 3, "weight": 2}, cookies[1]], port=1, host="127.0.0.2")
+    after = [admin(gateway, name) for name in "ab"]
+    assert (after[0]["capacity"], after[0]["weight"]) == (3, 2)
+    for old, new in zip(before, after):
+        assert [old[name] for name in ("state", "reason", "requests", "failures", "last_error")] == [
+            new[name] for name in ("state", "reason", "requests", "failures", "last_error")
+        ]
+    assert post(gateway, "@echo a").header("x-ratelimit-remaining-requests") == "8"
+    line = next(line for line in gateway.err.splitlines() if "only after a restart" in line)
+    assert "host" in line and "port" in line
+
+
+def test_an_invalid_file_is_told_and_changes_nothing(start_gateway, simulator):
+    gateway = start_gateway()
+    path = gateway.err_path.parent / "gateway.json"
+    for text in ["{", json.dumps({**gateway.config, "cookies": [{"name": "without"}]}), json.dumps({**gateway.config, "prot": 1})]:
+        path.write_text(text)
+        count = gateway.err.count("nothing is changed")
+        gateway.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: gateway.err.count("nothing is changed") > count, "the refusal")
+        assert post(gateway, "@echo a").status == 200
+    path.unlink()
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: gateway.err.count("nothing is changed") > count + 1, "the refusal")
+    assert post(gateway, "@echo a").status == 200

@@ -40,6 +40,9 @@ package final class AccountDesk {
 
   package init(loop: EventLoop, pool: AccountPool, log: Logger) { (self.loop, self.pool, self.log) = (loop, pool, log) }
 
+  /// Looks after the time from now on.
+  func start() { carryOut(pool.tick(loop.now)) }
+
   package func close() { timer.close() }
 
   func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex])

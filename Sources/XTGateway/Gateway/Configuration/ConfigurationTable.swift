@@ -145,6 +145,9 @@ package enum ConfigurationTable {
       "More readings of the upstream's words: objects with `match` (a text or `/regex/`), `blame` (`request`, `model`, `account`, `upstream`) and `reason`."
     ),
     .init(
+      "pool.token_file", \.pool.tokenFile,
+      "File (mode 0600) that keeps the tokens of accounts with a password over a restart; empty: they are kept in memory alone."),
+    .init(
       "pool.retry_ambiguous", \.pool.retryAmbiguous,
       "Send a message again when a connection died without an answer, although the upstream may have worked (and charged) already."),
     .init(

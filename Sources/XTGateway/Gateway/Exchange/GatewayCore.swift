@@ -74,6 +74,7 @@ package final class GatewayCore {
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }
     }
     monitor.start()
+    desk.start()
     tokens.start()
     credits.start()
     models.start()

@@ -14,6 +14,8 @@ package final class JSONCall: HTTPTransferDelegate {
   private let loop: EventLoop
   private let classifier: FailureClassifier
   private var timer: LoopTimer?
+  /// Called once, when it is over or cancelled.
+  var onEnd: (() -> Void)?
 
   /// No answer of the upstream's JSON calls comes near this.
   private static let maxBodyBytes = 8_388_608
@@ -83,5 +85,7 @@ package final class JSONCall: HTTPTransferDelegate {
     transfer = nil
     timer?.close()
     timer = nil
+    onEnd?()
+    onEnd = nil
   }
 }

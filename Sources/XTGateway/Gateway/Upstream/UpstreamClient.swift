@@ -17,6 +17,8 @@ package final class UpstreamClient {
   private var accounts: [AccountHeaders] = []
   private let origin: String
   private let configuration: Configuration
+  /// Calls under way.
+  private var pending: [ObjectIdentifier: JSONCall] = [:]
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
@@ -79,22 +81,28 @@ package final class UpstreamClient {
 
   /// Makes a call that answers with an envelope. `done` comes once, unless the call is cancelled; its value lives during `done` only.
   @discardableResult package func call(
-    _ call: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
+    _ name: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
     let startedAt = loop.now
-    let pending = JSONCall(loop: loop, classifier: classifier) { [weak self] outcome in
-      if let self { observe(call, outcome.failureCode ?? "ok", loop.now - startedAt) }
+    let call = JSONCall(loop: loop, classifier: classifier) { [weak self] outcome in
+      if let self { observe(name, outcome.failureCode ?? "ok", loop.now - startedAt) }
       done(outcome)
     }
+    pending[ObjectIdentifier(call)] = call
+    call.onEnd = { [unowned self, unowned call] in pending[ObjectIdentifier(call)] = nil }
     let headers = account.map { accounts[$0] } ?? withoutToken
     let request = HTTPClientRequest(
-      method: call.method.http, url: baseURL + call.path, headers: body == nil ? headers.withoutBody : headers.withBody,
-      body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: call.isIdempotent)
-    pending.begin(client.start(request, delegate: pending), timeoutMilliseconds: timeoutMilliseconds)
-    return pending
+      method: name.method.http, url: baseURL + name.path, headers: body == nil ? headers.withoutBody : headers.withBody,
+      body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: name.isIdempotent)
+    call.begin(client.start(request, delegate: call), timeoutMilliseconds: timeoutMilliseconds)
+    return call
   }
 
-  package func close() { client.close() }
+  /// Nobody hears of the calls under way any more.
+  package func close() {
+    for call in pending.values { call.cancel() }
+    client.close()
+  }
 }
 
 extension Call.Method {
