@@ -133,6 +133,10 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
   private func complete() {
     let out = output
     if job.faults.longAIText { text.append("（这一段只在 aiText 里：tail \"🎈\"）") }
+    if job.faults.otherAIText {
+      text.removeAll()
+      text.append("（aiText 另有说法）")
+    }
     if !job.faults.noObject && !job.faults.empty {
       let record = job.record(text.text, pieces: pieces, now: Clock.unixSeconds())
       job.writer.closing(record, session: job.session, to: out)

@@ -32,6 +32,7 @@ struct Faults: Equatable {
   var noDone = false
   var noObject = false
   var longAIText = false
+  var otherAIText = false
   var empty = false
   var gzipHeader = false
   var unknownEvents = false
@@ -75,7 +76,7 @@ extension Faults {
     slowFirst = max(slowFirst, other.slowFirst)
     split = other.split > 0 ? other.split : split
     for flag in [
-      \Faults.noDone, \.noObject, \.longAIText, \.empty, \.gzipHeader, \.unknownEvents, \.comments, \.style.crlf,
+      \Faults.noDone, \.noObject, \.longAIText, \.otherAIText, \.empty, \.gzipHeader, \.unknownEvents, \.comments, \.style.crlf,
       \.style.noCode, \.style.spaces, \.style.escapes, \.style.goEscapes, \.style.lines,
     ] where other[keyPath: flag] { self[keyPath: flag] = true }
   }
@@ -106,6 +107,7 @@ extension Faults {
     case "no-done": \.noDone
     case "no-object": \.noObject
     case "long-ai-text": \.longAIText
+    case "other-ai-text": \.otherAIText
     case "empty": \.empty
     case "gzip-header": \.gzipHeader
     case "unknown-events": \.unknownEvents

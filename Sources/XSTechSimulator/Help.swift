@@ -45,6 +45,7 @@ enum Help {
       no-done no-object    without [DONE]; without the object event
       empty                [DONE] alone
       long-ai-text         the object's aiText is longer than the pieces
+      other-ai-text        the object's aiText (and the session) says otherwise
       gzip-header          a Content-Encoding that is not true
     and what is legal, but unusual:
       crlf                 CR LF as line end

@@ -226,6 +226,17 @@ def test_the_least_recently_used_conversation_makes_room(upstream, start):
                 break
 
 
+def test_a_session_that_remembers_another_answer_is_not_used_again(upstream, start):
+    simulator = upstream()
+    gateway = start(simulator)
+    with sdk(gateway) as client:
+        history = [user("@fault other-ai-text @echo what the client got")]
+        history.append(assistant(ask(client, history)))
+        assert history[1]["content"] == "what the client got"
+        answer = memory(client, history)
+    assert answer["rounds"] == [] and "what the client got" in answer["text"]
+
+
 def test_a_session_deleted_behind_the_gateways_back_is_replaced(upstream, start):
     simulator = upstream()
     gateway = start(simulator)

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import copy
+import json
 import random
 
 from . import wire
@@ -177,7 +178,9 @@ class Client:
             return f"@fault {rng.choice(FAILING)} @say 5", {}, "failing"
         if roll < 0.38 and not self.world.calm:
             return f"@fault {rng.choice(BREAKING)} @say 5", {}, "breaking"
-        if roll < 0.41:
+        if roll < 0.39 and not self.world.calm:
+            return f"@fault other-ai-text @echo other {nonce}", {}, "other"
+        if roll < 0.42:
             return f"@echo until {nonce} STOP and on", {"stop": rng.choice(["STOP", ["x!", "STOP"]])}, "stop"
         return f"@echo answer {nonce}{rng.choice(TAILS)}", {}, "echo"
 
@@ -214,8 +217,8 @@ class Client:
         if "stream" not in body and rng.random() < 0.6:
             body["stream"] = True
         request = Request(self.name, self.identity, body, f"step {self.step_number}: {note}")
-        # A stop sequence in the answer; that the answer came whole is never certain then.
-        request.is_cut = "stop" in extra
+        # A stop sequence in the answer, or a record that differs: that the session remembers the same is never certain then.
+        request.is_cut = "stop" in extra or "other-ai-text" in json.dumps(messages[-1])
         # The opening that others have as well may be continued by one of them who has come back to it.
         is_shared = getattr(self, "shared_opening", False) and len(self.messages) == 2
         request.expects_hit = self.is_live and messages[-1]["role"] != "assistant" and not is_shared

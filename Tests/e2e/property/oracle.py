@@ -56,7 +56,7 @@ class Request:
     turns: list = field(default_factory=list)
     settings: dict = field(default_factory=dict)
     answer: object = None
-    # The client got less than the upstream said (a stop sequence).
+    # What the client got is not what the upstream remembers.
     is_cut: bool = False
     # The session of the turn before must be at hand.
     expects_hit: bool = False
