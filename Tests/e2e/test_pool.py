@@ -1,5 +1,6 @@
 """More requests than the accounts take at a time."""
 
+import fault_run
 import openai_schemas
 import pytest
 from chat import PATH, body, numbers, post, stream
@@ -73,3 +74,10 @@ def test_work_is_spread_over_the_accounts(start_gateway, simulator):
         with connection:
             assert Stream.parse(connection.response().body).done
     assert [simulator.counts(token)["finished"] for token in tokens] == [2, 2, 2]
+
+
+def test_a_short_fault_run(tmp_path):
+    """`scripts/fault-run` is the long one."""
+    result = fault_run.run(fault_run.Plan(requests=500, clients=80, pace_milliseconds=40, seconds_between_changes=0.2), tmp_path)
+    assert not result.failures(compares_load=False), result.table()
+    assert len(result.faults) >= 3
