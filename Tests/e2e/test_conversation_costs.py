@@ -2,6 +2,7 @@
 
 import collections
 import json
+import time
 
 import httpx
 import pytest
@@ -386,3 +387,25 @@ def test_a_clean_stop_tries_deletions_again(upstream, start):
     httpx.post(simulator.url + "/_control", json={"fault": "http=502", "call": "session.batch-delete", "count": 2})
     gateway.end()
     assert simulator.get("/_sessions") == []
+
+
+def test_a_running_siblings_long_answer_is_not_touched(upstream, start):
+    """The upstream notes a session's time at the end of an answer: one that was taken late and answers long looks forgotten meanwhile."""
+    simulator = upstream()
+    timing = {"idle_timeout_seconds": 2, "cleanup_interval_seconds": 1, "prepared_per_cookie": 1}
+    first = start(simulator, sessions=timing)
+    with sdk(first) as client:
+        history = [user("@echo one")]
+        history.append(assistant(ask(client, history)))
+        time.sleep(1.5)
+        history.append(user("@pace 50 @say 100"))
+        with client.chat.completions.create(model=MODEL, messages=history, stream=True) as stream:
+            text = next(stream).choices[0].delta.content or ""
+            second = None
+            for chunk in stream:
+                text += chunk.choices[0].delta.content or ""
+                if second is None and text.count(";n=") > 50:
+                    second = start(simulator, sessions=timing)
+        assert second.running
+        history.append(assistant(text))
+        assert len(memory(client, history)["rounds"]) == 2
