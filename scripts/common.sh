@@ -24,6 +24,7 @@ missing_packages() {
   command -v pkg-config >/dev/null || echo pkg-config
   [ -n "$(find_library libuv libuv.pc)" ] || echo libuv1-dev
   [ -n "$(find_library libcurl libcurl.pc)" ] || echo libcurl4-openssl-dev
+  [ "${1:-}" != gates ] || command -v valgrind >/dev/null || echo valgrind
   [ "${1:-}" = test ] || return 0
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
 }

@@ -12,8 +12,9 @@ package struct HTTPClientConfiguration: Sendable {
   package var multiplexes = false
   /// Largest number of idle connections kept.
   package var maxIdleConnections = 1024
-  /// libcurl's receive buffer of every running transfer, in bytes (at least 1024). One read hands out at most so much.
-  package var bufferSize = 16 * 1024
+  /// libcurl's receive buffer of every running transfer, in bytes (at least 1024). One read hands out at most so much. Most of what
+  /// an open stream costs: 16 KiB were measured no faster, 4 KiB a tenth slower in bulk.
+  package var bufferSize = 8 * 1024
   /// A response whose header lines (1xx and trailers included) are longer than this together is invalid.
   package var maxHeaderBytes = 64 * 1024
   package init() {}

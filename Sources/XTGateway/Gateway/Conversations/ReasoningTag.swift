@@ -1,5 +1,11 @@
 import Wire
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Reasoning models put their thoughts in front of the answer, between these tags.
 package enum ReasoningTag {
   package static let open: StaticString = "<think>"
@@ -26,10 +32,13 @@ package enum ByteSearch {
   }
 
   static func first(_ needle: UnsafeRawBufferPointer, in bytes: UnsafeRawBufferPointer) -> Int? {
-    guard let lead = needle.first, bytes.count >= needle.count else { return nil }
-    for start in 0...(bytes.count - needle.count)
-    where bytes[start] == lead && UnsafeRawBufferPointer(rebasing: bytes[start..<start + needle.count]).elementsEqual(needle) {
-      return start
+    guard let lead = needle.first, let base = bytes.baseAddress, let text = needle.baseAddress else { return nil }
+    var start = 0
+    while start + needle.count <= bytes.count,
+      let found = memchr(base + start, Int32(lead), bytes.count - needle.count - start + 1)
+    {
+      if memcmp(found, text, needle.count) == 0 { return UnsafeRawPointer(found) - base }
+      start = UnsafeRawPointer(found) - base + 1
     }
     return nil
   }
