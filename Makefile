@@ -1,8 +1,8 @@
 # Every target is one script or one command; `make run` and `make test` are all that a fresh machine needs.
-.PHONY: help build run test lint format bench differential fuzz sanitize clean
+.PHONY: help build run test lint format bench differential property fault-run soak gates fuzz sanitize clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 build: ## release build of xtgateway and xstech-simulator
 	@scripts/build
@@ -24,6 +24,18 @@ bench: ## load scenarios against the simulator
 
 differential: ## the HTTP parser against other parsers
 	@scripts/differential
+
+property: ## the conversations' property test, for ten minutes
+	@scripts/property
+
+fault-run: ## twenty accounts that fail in turn under two hundred clients
+	@scripts/fault-run
+
+soak: ## ten minutes of chaos
+	@scripts/soak
+
+gates: ## instructions and allocations of a chunk and of a request
+	@scripts/gates
 
 fuzz: ## the parsers under libFuzzer
 	@scripts/fuzz
