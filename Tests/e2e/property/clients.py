@@ -217,8 +217,9 @@ class Client:
         if "stream" not in body and rng.random() < 0.6:
             body["stream"] = True
         request = Request(self.name, self.identity, body, f"step {self.step_number}: {note}")
+        directive = next((text for message in reversed(messages) if "@" in (text := json.dumps(message))), "")
         # A stop sequence in the answer, or a record that differs: that the session remembers the same is never certain then.
-        request.is_cut = "stop" in extra or "other-ai-text" in json.dumps(messages[-1])
+        request.is_cut = "stop" in extra or "other-ai-text" in directive
         # The opening that others have as well may be continued by one of them who has come back to it.
         is_shared = getattr(self, "shared_opening", False) and len(self.messages) == 2
         request.expects_hit = self.is_live and messages[-1]["role"] != "assistant" and not is_shared

@@ -339,11 +339,12 @@ class Oracle:
         self._check_rounds(session, [(round["user"], round["assistant"]) for round in memory["rounds"]])
 
     def _check_rounds(self, session, remembered):
+        suspects = [each for round in session.rounds for each in round.requests]
         if [user for user, _ in remembered] != [round.text for round in session.rounds]:
-            raise Violation(f"the upstream remembers {remembered}\n{self._story(session, '', [])}")
+            raise Violation(f"the upstream remembers {remembered}\n{self._story(session, '', [])}", suspects)
         for (_, answer), round in zip(remembered, session.rounds):
             if bare(answer) not in {bare(each.answer.text) for each in round.requests if each.is_whole}:
-                raise Violation(f"the upstream remembers {answer!r} as an answer\n{self._story(session, '', [])}")
+                raise Violation(f"the upstream remembers {answer!r} as an answer\n{self._story(session, '', [])}", suspects)
 
     def check_hits(self):
         """Nothing failed: whoever goes on where he was finds his session, unless it has grown too long."""
