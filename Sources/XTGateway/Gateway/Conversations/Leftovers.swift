@@ -19,12 +19,9 @@ package enum Leftovers {
     seconds(updated).map { upstreamNow - $0 > lifeSeconds } ?? false
   }
 
-  /// How long a running gateway may leave a session of its own untouched: no conversation older than the idle time-out is ever taken up
-  /// again, and prepared sessions are touched well within it; but the upstream notes the time at the end of an answer, and so a conversation that
-  /// was taken up at the last moment looks older until its request has ended.
-  static func lifeSeconds(_ configuration: Configuration) -> Int {
-    configuration.sessions.idleTimeoutSeconds + (configuration.upstream.totalTimeoutMilliseconds + 999) / 1000
-  }
+  /// How long a running gateway may leave a session of its own untouched: no conversation older than the idle time-out is taken up again,
+  /// and sessions that are prepared, or in use for long, are touched in time.
+  static func lifeSeconds(_ configuration: Configuration) -> Int { configuration.sessions.idleTimeoutSeconds }
 
   /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.
   static func seconds(_ text: String) -> Int? {

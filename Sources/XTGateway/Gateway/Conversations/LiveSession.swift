@@ -7,6 +7,9 @@ package struct LiveSession: Sendable {
   package let session: Session
   /// What the upstream has been told last; the prompt as a digest. Nil: nothing yet, and so it does not carry the gateway's name either.
   private var told: (settings: SessionSettings, prompt: SipHash128.Digest)?
+  /// When the upstream heard of it last (ms, monotonic): other gateways take a session for left behind that nobody has touched for the
+  /// idle time-out.
+  package var touchedAt: UInt64 = 0
   /// Completions that the session remembers.
   package private(set) var rounds = 0
 

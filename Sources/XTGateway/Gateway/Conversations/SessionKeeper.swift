@@ -21,6 +21,8 @@ package final class SessionKeeper {
   package private(set) var table: ConversationTable
   package private(set) var reserve: SessionReserve
   package private(set) var statistics = Statistics()
+  /// Touches the sessions of running requests that have not been touched for long.
+  package var touchRunning: () -> Void = {}
   private var isClosing = false
   private var preparing = 0
   private var failuresInARow = 0
@@ -127,6 +129,8 @@ package final class SessionKeeper {
     return session
   }
 
+  /// A session that was not touched for so long has to be, if it is still needed.
+  var touchMilliseconds: UInt64 { idleMilliseconds / 2 }
   private var idleMilliseconds: UInt64 { UInt64(configuration.sessions.idleTimeoutSeconds) * 1000 }
 
   func noteReplay() { statistics.replays += 1 }
@@ -190,7 +194,9 @@ package final class SessionKeeper {
       case .success(let data):
         guard let session = data.flatMap(Session.init) else { return done(.failure(.badResponse("a new session has no id"))) }
         sweeper.noteTime(session.updated, account: account)
-        done(.success(LiveSession(account: account, session: session)))
+        var made = LiveSession(account: account, session: session)
+        made.touchedAt = loop.now
+        done(.success(made))
       case .failure(let error):
         guard Self.saysFull(error), let session = makeRoom(account) else { return done(.failure(error)) }
         clear(session, done)
@@ -225,6 +231,7 @@ package final class SessionKeeper {
       case .success:
         var session = session
         session.wasCleared()
+        session.touchedAt = loop.now
         done(.success(session))
       case .failure(let error):
         discard(session)
@@ -261,6 +268,7 @@ package final class SessionKeeper {
 
   /// A prepared session may have to wait long; other gateways must see that somebody looks after it.
   private func keepFresh() {
+    touchRunning()
     guard loop.now >= idleMilliseconds / 2 else { return }
     for session in reserve.takeStale(updatedBefore: loop.now - idleMilliseconds / 2) {
       if canUse(session.account) {
@@ -312,6 +320,7 @@ package final class SessionKeeper {
       guard case .success = outcome, !isClosing else { return gaveUp(session) }
       var session = session
       session.wasUpdated(to: settings)
+      session.touchedAt = loop.now
       reserve.ended(account: session.account, session, updatedAt: loop.now)
       refill()
     }

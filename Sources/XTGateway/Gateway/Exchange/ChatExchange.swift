@@ -196,6 +196,7 @@ final class ChatExchange {
       case .failure(let error): fail(error)
       case .success:
         hold?.session.wasUpdated(to: settings)
+        hold?.session.touchedAt = core.loop.now
         perform(state.sessionUpdated())
       }
     }
@@ -209,6 +210,18 @@ final class ChatExchange {
     sentAt = core.loop.now
     rearm()
     transfer = core.upstream.complete(message, sessionID: hold.session.session.id, account: hold.session.account, delegate: self)
+    touchSession()
+  }
+
+  /// Tells the upstream that a session which it has not heard of for long is in use, lest another gateway takes it for left behind.
+  func touchSession() {
+    guard let session = hold?.session, transfer != nil, core.loop.now >= session.touchedAt + core.sessions.touchMilliseconds else { return }
+    hold?.session.touchedAt = core.loop.now
+    let body = session.session.updateBody(session.settings(for: query, model: model), name: core.sessions.name)
+    core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [core] outcome in
+      // At worst the session is lost, and the conversation replayed.
+      if case .failure(let error) = outcome { core.log.debug("a session in use could not be touched: \(error.message)") }
+    }
   }
 
   /// The answer has begun: the message will not be needed again. Its texts and images may be megabytes.
@@ -310,6 +323,7 @@ final class ChatExchange {
       self.hold = nil
       if keepsSession {
         hold.session.finishedRound()
+        hold.session.touchedAt = core.loop.now
         core.sessions.file(hold.session, under: core.digest.extend(conversation, byAnswer: reader.answerDigest.trimmed))
       } else {
         putAway(hold, isWorn: false)

@@ -73,6 +73,10 @@ package final class GatewayCore {
     desk.onOutcome = { [weak self] account, outcome in
       if case .tokenInvalid = outcome { self?.tokens.refused(account) }
     }
+    sessions.touchRunning = { [weak self] in
+      guard let self else { return }
+      for exchange in running.values { exchange.touchSession() }
+    }
     monitor.start()
     desk.start()
     tokens.start()
