@@ -1,11 +1,5 @@
 import Wire
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// Recognises the usual text event, `{"code":0,"type":"string","data":"…"}` written without white space, with or without
 /// `code`. It looks at every byte of the literal and *declines* anything else without side effects; the full parser takes
 /// over then, and a test holds the two against each other.
@@ -27,13 +21,5 @@ package enum TextPieceScanner {
       data[data.count - 1] == UInt8(ascii: "}")
     else { return nil }
     return (UnsafeRawBufferPointer(rebasing: data[start..<literal.closingQuote]), literal.hasEscapes)
-  }
-}
-
-extension UnsafeRawBufferPointer {
-  @inlinable func starts(withText text: StaticString) -> Bool {
-    let length = text.utf8CodeUnitCount
-    guard count >= length, let base = baseAddress else { return false }
-    return memcmp(base, text.utf8Start, length) == 0
   }
 }

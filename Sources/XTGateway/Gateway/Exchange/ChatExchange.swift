@@ -215,7 +215,9 @@ final class ChatExchange {
 
   /// Tells the upstream that a session which it has not heard of for long is in use, lest another gateway takes it for left behind.
   func touchSession() {
-    guard let session = hold?.session, transfer != nil, core.loop.now >= session.touchedAt + core.sessions.touchMilliseconds else { return }
+    guard let session = hold?.session, transfer != nil, core.loop.now >= session.touchedAt + core.sessions.touchMilliseconds else {
+      return
+    }
     hold?.session.touchedAt = core.loop.now
     let body = session.session.updateBody(session.settings(for: query, model: model), name: core.sessions.name)
     core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [core] outcome in

@@ -85,7 +85,11 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   /// No account is to be had.
-  package mutating func refused(_ error: GatewayError) -> Action { end(.fail(lastFailure ?? error)) }
+  package mutating func refused(_ error: GatewayError) -> Action {
+    // Others are only busy: that, and not one account's trouble, is what kept the request waiting.
+    if case .poolBusy = error { return end(.fail(error)) }
+    return end(.fail(lastFailure ?? error))
+  }
 
   /// - Parameter need: `update` or `none`.
   package mutating func sessionCreated(needs need: SessionNeed) -> Action {

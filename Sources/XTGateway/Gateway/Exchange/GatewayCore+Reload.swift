@@ -7,6 +7,7 @@ extension GatewayCore {
     let old = configuration
     configuration = new
     upstream.classifier.configure(new.pool.errorPatterns, secrets: new.secrets)
+    upstream.completionMayRepeat = new.pool.retryAmbiguous
     clients.configure(new.apiKeys, now: loop.now)
     clockLimits = ExchangeClock.Limits(new)
     policy = ChatExchangeState.Policy(new)

@@ -12,7 +12,8 @@ package final class UpstreamClient {
   private let client: HTTPClient
   private let baseURL: String
   private let timeoutMilliseconds: UInt64
-  private let completionMayRepeat: Bool
+  /// Whether libcurl may send a message again when a connection died without an answer (`pool.retry_ambiguous`).
+  var completionMayRepeat: Bool
   /// Header lines by account, made once for each token.
   private var accounts: [AccountHeaders] = []
   private let origin: String
