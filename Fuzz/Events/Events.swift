@@ -62,8 +62,16 @@ private struct Translation: Equatable {
       let action = reader.finishFeeding(&state, to: encoder)
       actions.append(action == .nothing ? state.transferEnded(nil) : action)
     }
-    require(actions.count == 1 && state.stage == .ended, "an answer ends once: \(actions)")
-    if case .finish = actions[0] { reader.flush(to: encoder) }
+    require(actions.count == 1, "an answer ends once: \(actions)")
+    switch actions[0] {
+    case .finish:
+      require(state.stage == .ended, "it is over")
+      reader.flush(to: encoder)
+    case .tryElsewhere:
+      require(encoder.calls.isEmpty, "another account is tried only before anything went out")
+    default:
+      require(state.stage == .ended, "it is over: \(actions)")
+    }
     (calls, pieces, usage) = (encoder.calls, reader.pieces, reader.usage)
     (self.actions, self.digest) = (actions, reader.answerDigest.trimmed)
   }
