@@ -140,7 +140,11 @@ import Testing
   @Test func withNowhereToGoTheFailureCounts() {
     var state = state(.asking)
     #expect(state.failed(.rateLimited(retryAfterSeconds: 9, "x")) == .tryElsewhere(.rateLimited(retryAfterSeconds: 9, "x")))
-    #expect(state.refused(.poolBusy("q")) == .fail(.rateLimited(retryAfterSeconds: 9, "x")))
+    #expect(state.refused(.poolUnavailable("q", retryAfterSeconds: nil)) == .fail(.rateLimited(retryAfterSeconds: 9, "x")))
+    // Not every account is rate-limited: the others are busy.
+    state = self.state(.asking)
+    _ = state.failed(.rateLimited(retryAfterSeconds: 9, "x"))
+    #expect(state.refused(.poolBusy("q")) == .fail(.poolBusy("q")))
     state = self.state(.asking)
     _ = state.failed(.upstreamFailed("x"))
     #expect(state.due(.queue, poolState: .poolBusy("q")) == .fail(.upstreamFailed("x")))

@@ -86,8 +86,8 @@ package struct ChatExchangeState: ~Copyable {
 
   /// No account is to be had.
   package mutating func refused(_ error: GatewayError) -> Action {
-    // Others are only busy: that, and not one account's trouble, is what kept the request waiting.
-    if case .poolBusy = error { return end(.fail(error)) }
+    // "Rate-limited" says that every account is; others are only busy.
+    if case .poolBusy = error, case .rateLimited = lastFailure { return end(.fail(error)) }
     return end(.fail(lastFailure ?? error))
   }
 
