@@ -2,7 +2,7 @@ import openai
 import programs
 import pytest
 
-ACCOUNTS = 300
+ACCOUNTS = 2000
 
 
 @pytest.fixture(scope="session")
