@@ -161,9 +161,19 @@ class Gateway(Program):
     def end(self, number=signal.SIGTERM):
         """Stops it as an operator would and checks what it leaves behind."""
         assert self.running, f"the gateway ended by itself with status {self.process.returncode}\n{self.err[-4000:]}"
+        self.await_rest()
         status = self.stop(number)
         self.check_log()
         assert status == 0, f"exit status {status}\n{self.err[-4000:]}"
+
+    def await_rest(self):
+        """Every lease is given back, and nobody waits."""
+
+        def rests():
+            health = httpx.get(self.url + "/health", timeout=5).json()
+            return health["in_flight"] == 0 and health["queued"] == 0
+
+        wait_until(rests, "the return of every lease")
 
     def check_log(self):
         log = self.err + self.out
