@@ -281,7 +281,7 @@ async def out_of_descriptors(gateway):
     for _ in range(200):
         flood.append(await Client.connect(gateway.port))
     await asyncio.sleep(0.5)
-    reached = gateway.descriptors()
+    reached = sum(gateway.descriptors(gateway.simulator.port))
     # These are in the kernel's backlog: connected, but not accepted.
     for client in flood[-20:]:
         await client.send(HEALTH)

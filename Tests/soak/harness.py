@@ -76,8 +76,20 @@ class Program:
     def peak_kib(self):
         return self.status("VmHWM")
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+    def descriptors(self, upstream):
+        """(all but connections to the port `upstream`, those connections)."""
+        folder = pathlib.Path(f"/proc/{self.process.pid}")
+        lines = [line.split() for line in (folder / "net/tcp").read_text().splitlines()[1:]]
+        upstream_sockets = {f"socket:[{line[9]}]" for line in lines if int(line[2].split(":")[1], 16) == upstream}
+        links = []
+        for path in (folder / "fd").iterdir():
+            try:
+                links.append(os.readlink(path))
+            except FileNotFoundError:
+                # Closed meanwhile.
+                continue
+        kept = sum(link in upstream_sockets for link in links)
+        return len(links) - kept, kept
 
     def stop(self, seconds=60):
         if self.running:
