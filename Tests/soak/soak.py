@@ -283,6 +283,8 @@ class Quiet:
     """The gateway's state when nobody asks for anything."""
 
     def __init__(self, gateway, simulator):
+        begun = time.monotonic()
+
         def at_rest():
             health = gateway.health()
             return health["in_flight"] == 0 and health["queued"] == 0 and health["sessions"] == 0
@@ -290,7 +292,11 @@ class Quiet:
         harness.wait_until(at_rest, "nothing in flight, every conversation expired", gateway, 60)
         # Idle connections close within two seconds, prepared sessions stay.
         prepared = gateway.config["sessions"]["prepared_per_cookie"] * len(gateway.config["cookies"])
-        harness.wait_until(lambda: simulator.sessions() <= prepared, "the upstream's sessions deleted", gateway, 60)
+        try:
+            harness.wait_until(lambda: simulator.sessions() <= prepared, "the upstream's sessions deleted", gateway, 180)
+        except AssertionError:
+            raise AssertionError(f"{simulator.sessions()} sessions stay upstream, {prepared} prepared ones may: {gateway.health()}") from None
+        self.seconds = time.monotonic() - begun
         # libcurl closes idle upstream connections when it needs one the next time: they are counted apart.
         samples = []
         for _ in range(60):
@@ -301,7 +307,7 @@ class Quiet:
 
     def __str__(self):
         return (f"{self.descriptors} descriptors and {self.upstream} upstream connections, {self.sessions} sessions upstream, "
-                f"{self.memory} KiB resident")
+                f"{self.memory} KiB resident, {self.seconds:.0f} s after the last client")
 
 
 def soak(folder, seconds, seed, checks_memory):
