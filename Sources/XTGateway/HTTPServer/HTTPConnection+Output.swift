@@ -79,6 +79,7 @@ extension HTTPConnection {
     forgetBody()
     let answer = server.service.refusal(problem, head: head)
     write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1)
+    exchange?.wasRefused = true
     endExchange()
   }
 

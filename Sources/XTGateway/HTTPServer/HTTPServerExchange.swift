@@ -7,6 +7,8 @@ package final class HTTPServerExchange {
   package let peerAddress: String
   /// Strong; cleared by the server when the exchange ends.
   package var delegate: (any HTTPServerExchangeDelegate)?
+  /// Whether the server itself answered the request with a refusal (and told the service so); set before `exchangeDidClose`.
+  package internal(set) var wasRefused = false
   /// Nil as soon as the exchange has ended.
   @exclusivity(unchecked) private var connection: HTTPConnection?
   private var isStreaming = false

@@ -34,6 +34,8 @@ final class ChatExchange {
   private var failedAccounts: [AccountPool.AccountIndex] = []
   private var hasPunished = false
   private var hold: SessionHold?
+  /// A touch of the session is under way.
+  private var isTouching = false
   /// Digest of the turns up to the last answer, and, once the answer comes, of those and the new turns.
   private var conversation: ConversationKey
   var reader: CompletionReader
@@ -219,8 +221,10 @@ final class ChatExchange {
       return
     }
     hold?.session.touchedAt = core.loop.now
+    isTouching = true
     let body = session.session.updateBody(session.settings(for: query, model: model), name: core.sessions.name)
-    core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [core] outcome in
+    core.upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [self] outcome in
+      isTouching = false
       // At worst the session is lost, and the conversation replayed.
       if case .failure(let error) = outcome { core.log.debug("a session in use could not be touched: \(error.message)") }
     }
@@ -301,7 +305,8 @@ final class ChatExchange {
     record.usage = reader.usage
     core.modelHealth.succeeded(model)
     encoder.finish(reader.usage)
-    cleanUp(.success, keepsSession: keepsSession && reader.agreesWithRecord)
+    // A touch that is still under way could undo what the next turn sets.
+    cleanUp(.success, keepsSession: keepsSession && reader.agreesWithRecord && !isTouching)
   }
 
   private func tell(_ error: GatewayError) {
@@ -340,8 +345,8 @@ final class ChatExchange {
     noteMessage(record.isAbandoned ? "cancelled" : record.error?.code ?? "ok")
     record.pieces = reader.pieces
     record.attempts = state.attempts
-    if !record.isAbandoned || !core.isRefusing { core.finished(record) }
-    core.isRefusing = false
+    // A refusal by the server itself is counted and logged where it is made.
+    if !http.wasRefused { core.finished(record) }
     core.ended(self, client)
     if let lease {
       self.lease = nil
@@ -352,7 +357,7 @@ final class ChatExchange {
   /// A session that is not used after all: back to its place if nobody has spoken to it, else deleted.
   private func putAway(_ hold: SessionHold, isWorn: Bool) {
     if hold.isTouched || isWorn {
-      if !hold.isFresh || hold.isTouched { core.sessions.noteEnd(isWorn ? .worn : .failed) }
+      core.sessions.noteEnd(isWorn ? .worn : .failed)
       core.sessions.discard(hold.session)
     } else if hold.isFresh {
       core.sessions.putBack(hold.session)

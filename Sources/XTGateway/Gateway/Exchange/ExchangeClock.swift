@@ -57,7 +57,8 @@ package struct ExchangeClock {
   package mutating func heard(_ now: UInt64) { heardAt = now }
   /// Something went to the client.
   package mutating func spoke(_ now: UInt64) { spokeAt = now }
-  package mutating func recorded(_ now: UInt64) { recordedAt = now }
+  /// The record came; what still follows it does not lengthen the wait for the end.
+  package mutating func recorded(_ now: UInt64) { recordedAt = recordedAt ?? now }
 
   /// While the client takes nothing, silence is its own doing.
   package mutating func paused(_ now: UInt64, _ yes: Bool) {

@@ -30,8 +30,6 @@ package final class GatewayCore {
   let tokens: TokenKeeper
   let credits: CreditsWatch
   var clients: ClientRegistry
-  /// The server has just refused a request by itself; its exchange, if it has one, need not say so again.
-  var isRefusing = false
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
 

@@ -27,10 +27,14 @@ struct ClientRegistry {
   }
 
   private let digest: ConversationDigest
+  private let anybody: ClientIdentity
   private var entries: [Entry] = []
   private var isOpen = true
 
-  init(_ digest: ConversationDigest) { self.digest = digest }
+  init(_ digest: ConversationDigest) {
+    self.digest = digest
+    anybody = ClientIdentity(index: -1, name: nil, digest: digest.start(identity: ""))
+  }
 
   /// Takes the configured keys; those that stay keep their place and what they have used.
   mutating func configure(_ keys: [Configuration.APIKey], now: UInt64) {
@@ -48,7 +52,7 @@ struct ClientRegistry {
   }
 
   func check(_ headers: HTTPHeaders) -> Verdict {
-    guard !isOpen else { return .client(ClientIdentity(index: -1, name: nil, digest: digest.start(identity: ""))) }
+    guard !isOpen else { return .client(anybody) }
     guard let offered = Self.bearer(headers) ?? headers["x-api-key"] else { return .refused }
     // Every key is looked at, in full, whichever matches: the time taken tells nothing.
     var match: Int?

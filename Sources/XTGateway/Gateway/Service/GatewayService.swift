@@ -38,7 +38,6 @@ package final class GatewayService: HTTPService {
     record.status = error.status
     record.error = error
     core.finished(record)
-    core.isRefusing = true
     return Response.error(error, core.answerHead(record.requestID, nil))
   }
 
