@@ -10,7 +10,7 @@ import Testing
   }
 
   private func failure(_ status: Int, _ type: String?, _ body: String) throws -> GatewayError {
-    let response = try response(status, type)
+    var response = try self.response(status, type)
     #expect(response.kind == .document)
     // In two parts, as it may come.
     for part in [body.prefix(body.count / 2), body.dropFirst(body.count / 2)] {
@@ -54,7 +54,7 @@ import Testing
   }
 
   @Test func aDocumentHasAnEnd() throws {
-    let response = try response(500, "text/html")
+    var response = try self.response(500, "text/html")
     let part = String(repeating: "x", count: 40_000)
     #expect(part.withRawBytes { response.collect($0) })
     #expect(!part.withRawBytes { response.collect($0) })

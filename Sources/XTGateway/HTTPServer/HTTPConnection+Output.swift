@@ -46,6 +46,8 @@ extension HTTPConnection {
   }
 
   func streamBuffer() -> ByteBuffer {
+    // An open chunk is closed and sent at the end of this callback already.
+    if let open = output.chunkBuffer { return open }
     switch streamForm {
     case .chunked:
       schedule()

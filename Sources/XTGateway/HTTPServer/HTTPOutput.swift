@@ -28,6 +28,9 @@ struct HTTPOutput {
     return lent
   }
 
+  /// The buffer with the open chunk, if there is one.
+  var chunkBuffer: ByteBuffer? { chunk < 0 ? nil : buffer }
+
   mutating func openChunk(_ pool: ByteBufferPool) -> ByteBuffer {
     let buffer = open(pool)
     guard chunk < 0 else { return buffer }

@@ -34,14 +34,16 @@ package struct CompletionIdentity: Sendable {
   package init(id: String, created: Int, model: String) { (self.id, self.created, self.model) = (id, created, model) }
 }
 
-/// Encodes `chat.completion.chunk` events. A piece is the inside of a JSON string literal already; it is put between a head
-/// and a tail that are made once per stream.
+/// Encodes `chat.completion.chunk` events. A piece is the inside of a JSON string literal already; it is put between a head that is
+/// made once per stream and a tail that all streams share.
 package struct ChunkEncoder: ~Copyable {
-  /// `data: {"id":…,"choices":[`
-  private let head: [UInt8]
-  /// Behind the text in the delta of an unfinished choice, its closing quote first.
-  private let tail: [UInt8]
+  /// `data: {"id":…,"choices":[{"index":0,"delta":{"content":"`, in one run, since every piece needs it whole.
+  private let contentHead: [UInt8]
+  /// How much of it is not about the choice.
+  private let headBytes: Int
   private let includesUsage: Bool
+
+  private static let contentDelta: StaticString = #"{"index":0,"delta":{"content":""#
 
   package init(_ identity: CompletionIdentity, includesUsage: Bool) {
     self.includesUsage = includesUsage
@@ -55,13 +57,21 @@ package struct ChunkEncoder: ~Copyable {
     writer = JSONWriter(buffer)
     writer.string(identity.model)
     buffer.append(#","choices":["#)
-    head = Array(buffer.bytes)
-    tail = Array((#""},"logprobs":null,"finish_reason":null}]"# + (includesUsage ? #","usage":null"# : "") + "}\n\n").utf8)
+    headBytes = buffer.count
+    buffer.append(Self.contentDelta)
+    contentHead = Array(buffer.bytes)
   }
 
   private func append(_ delta: StaticString, to buffer: ByteBuffer) {
-    buffer.append(head)
+    contentHead.withUnsafeBytes { buffer.append(UnsafeRawBufferPointer(rebasing: $0[..<headBytes])) }
     buffer.append(delta)
+  }
+
+  /// What stands behind the text in the delta of an unfinished choice, its closing quote first.
+  private var tail: StaticString {
+    includesUsage
+      ? "\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
+      : "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
   }
 
   /// The first chunk: the role.
@@ -72,7 +82,7 @@ package struct ChunkEncoder: ~Copyable {
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   package func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
-    append(#"{"index":0,"delta":{"content":""#, to: buffer)
+    buffer.append(contentHead)
     buffer.append(inside)
     buffer.append(tail)
   }
@@ -90,8 +100,7 @@ package struct ChunkEncoder: ~Copyable {
     if includesUsage { buffer.append(#","usage":null"#) }
     buffer.append("}\n\n")
     if includesUsage, let usage {
-      buffer.append(head)
-      buffer.append(#"],"usage":"#)
+      append(#"],"usage":"#, to: buffer)
       var writer = JSONWriter(buffer)
       usage.write(to: &writer)
       buffer.append("}\n\n")

@@ -6,11 +6,11 @@ package enum SSEError: Error, Equatable { case lineTooLong(limit: Int) }
 package struct SSEDecoder {
   private let limit: Int
   /// The beginning of a line whose end was not fed yet.
-  private var line = ByteBuffer()
+  private var line = LazyByteBuffer()
   /// The current event's data in what is being fed now, as long as it is one line there; nil between calls.
   private var held: UnsafeRawBufferPointer?
   /// The current event's data otherwise, if `hasData`.
-  private var data = ByteBuffer()
+  private var data = LazyByteBuffer()
   private var hasData = false
   /// A CR ended what was fed: a LF at the beginning of what comes belongs to it.
   private var skipsLineFeed = false
@@ -133,12 +133,12 @@ package struct SSEDecoder {
     isStopped = true
     held = nil
     hasData = false
-    line = ByteBuffer()
-    data = ByteBuffer()
+    line = LazyByteBuffer()
+    data = LazyByteBuffer()
   }
 
   /// A stream that once had a large event must not hold its memory for ever.
-  private static func empty(_ buffer: ByteBuffer) { buffer.removeAll(keepingCapacity: buffer.capacity <= 65536) }
+  private static func empty(_ buffer: LazyByteBuffer) { buffer.removeAll(keepingCapacity: buffer.capacity <= 65536) }
 
   // MARK: - Byte order mark
 

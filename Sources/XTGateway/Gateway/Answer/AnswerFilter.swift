@@ -33,9 +33,9 @@ package struct AnswerFilter: ~Copyable {
   private var phase = Phase.front
   private let stops: [[UInt8]]
   /// Decoded text held back.
-  private let held = ByteBuffer()
+  private var held = LazyByteBuffer()
   /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
-  private let halfPair = ByteBuffer()
+  private var halfPair = LazyByteBuffer()
   private let scratch: AnswerScratch
 
   /// Bytes of decoded text that came in all, tags included.

@@ -50,7 +50,7 @@ package struct CompletionReader: ~Copyable {
     do throws(SSEError) {
       try decoder.feed(bytes) { data in
         action = event.read(data, &state, &filter, &sink)
-        return action == .nothing
+        return action.isNothing
       }
     } catch {
       switch error {
@@ -69,7 +69,7 @@ package struct CompletionReader: ~Copyable {
     var event = EventReader(classifier: classifier, pieces: pieces, usage: usage, recorded: recorded)
     decoder.finish { data in
       action = event.read(data, &state, &filter, &sink)
-      return action == .nothing
+      return action.isNothing
     }
     (pieces, usage, recorded) = (event.pieces, event.usage, event.recorded)
     return action

@@ -21,7 +21,7 @@ extension ChatExchange: HTTPTransferDelegate {
     guard transfer === self.transfer, state.stage != .ended, let kind = response?.kind else { return }
     clock.heard(core.loop.now)
     switch kind {
-    case .document: if let response, !response.collect(bytes) { fail(response.failure) }
+    case .document: if response?.collect(bytes) == false, let response { fail(response.failure) }
     case .eventStream:
       guard let encoder else { return }
       let (stage, pieces) = (state.stage, reader.pieces)
@@ -54,7 +54,7 @@ extension ChatExchange: HTTPTransferDelegate {
 
   private func follow(_ action: ChatExchangeState.Action, from stage: ChatExchangeState.Stage) {
     if stage == .asking, state.stage == .answering || state.stage == .recorded || state.stage == .ended { forgetQuestion() }
-    perform(action)
+    if !action.isNothing { perform(action) }
   }
 
   private func spoke(_ pieces: Int) {

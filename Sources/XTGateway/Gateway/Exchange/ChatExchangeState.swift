@@ -45,6 +45,9 @@ package struct ChatExchangeState: ~Copyable {
     case abandon
     case sendKeepAlive
     case nothing
+
+    /// Asked for every piece: cheaper than a comparison, which looks at the errors too.
+    @inline(__always) var isNothing: Bool { if case .nothing = self { true } else { false } }
   }
 
   package struct Policy: Equatable, Sendable {

@@ -13,7 +13,7 @@ struct CompletionResponse {
   let head: HTTPClientResponseHead
   let kind: Kind
   private let classifier: FailureClassifier
-  private let document = ByteBuffer()
+  private var document = LazyByteBuffer()
 
   private static let maxDocumentBytes = 65_536
 
@@ -34,7 +34,7 @@ struct CompletionResponse {
   }
 
   /// - Returns: false when the document is longer than any error should be.
-  func collect(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  mutating func collect(_ bytes: UnsafeRawBufferPointer) -> Bool {
     document.append(UnsafeRawBufferPointer(rebasing: bytes.prefix(Self.maxDocumentBytes - document.count)))
     return document.count < Self.maxDocumentBytes
   }
