@@ -69,6 +69,17 @@ static inline int cuv_address_text(const struct sockaddr *address, char *text, s
   return uv_ip_name((const struct sockaddr *)&v4, text, size);
 }
 
+/* Sends what the socket takes now; 0 if it takes nothing. uv_try_write ends in write(2), whose way through the kernel's file layer is
+   longer, and looks at its queue and handle first. */
+static inline ssize_t cuv_send(int fd, const void *bytes, size_t count) {
+  for (;;) {
+    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0) return sent;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
+    if (errno != EINTR) return -errno;
+  }
+}
+
 /* A write to a dead peer is to fail with EPIPE, not to end the process. */
 static inline int cuv_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0; }
 

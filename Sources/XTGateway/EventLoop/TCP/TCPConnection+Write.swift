@@ -6,11 +6,10 @@ extension TCPConnection {
   package func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(UVError) -> Int {
     guard isOpen else { throw UVError(UV_ECANCELED) }
     guard !bytes.isEmpty, writing == nil else { return 0 }
-    var buffer = uv_buf_t(bytes)
-    let count = uv_try_write(stream, &buffer, 1)
-    if count == UV_EAGAIN.rawValue { return 0 }
-    try UVError.check(count)
-    return Int(count)
+    if descriptor < 0 { try UVError.check(uv_fileno(handle, &descriptor)) }
+    let count = cuv_send(descriptor, bytes.baseAddress, bytes.count)
+    guard count >= 0 else { throw UVError(code: Int32(count)) }
+    return count
   }
 
   /// Writes all readable bytes of `buffer`, waiting as needed; the buffer belongs to the connection until `didWrite`. One at a time.

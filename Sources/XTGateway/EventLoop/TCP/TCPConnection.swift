@@ -21,7 +21,9 @@ package final class TCPConnection: LoopHandle {
   /// The peer's address without its port.
   package let peerAddress: String
   private var connected: ((TCPConnection, UVError?) -> Void)?
-  var writing: ByteBuffer?
+  @exclusivity(unchecked) var writing: ByteBuffer?
+  /// The socket, once it was asked for; -1 before.
+  @exclusivity(unchecked) var descriptor: uv_os_fd_t = -1
   /// Found outside of a callback: told at the end of the running one.
   private var failure: UVError?
   private var hasReadEnd = false
