@@ -25,7 +25,7 @@ extension CompletionUsage {
 }
 
 /// Where a streamed answer's bytes go.
-protocol AnswerStream: AnyObject {
+protocol AnswerStream {
   /// Sends the response's head.
   func begin()
   /// Where to append what goes out next; valid until the running callback ends.
@@ -33,11 +33,9 @@ protocol AnswerStream: AnyObject {
   func end(close: Bool)
 }
 
-final class HTTPAnswerStream: AnswerStream {
-  private let exchange: HTTPServerExchange
-  private let head: HTTPResponseHead
-
-  init(_ exchange: HTTPServerExchange, head: HTTPResponseHead) { (self.exchange, self.head) = (exchange, head) }
+struct HTTPAnswerStream: AnswerStream {
+  let exchange: HTTPServerExchange
+  let head: HTTPResponseHead
 
   func begin() { exchange.startStream(head) }
   func buffer() -> ByteBuffer { exchange.streamBuffer() }
@@ -45,13 +43,13 @@ final class HTTPAnswerStream: AnswerStream {
 }
 
 /// `chat.completion.chunk` events.
-final class OpenAIStreamEncoder: AnswerEncoder {
-  private let stream: any AnswerStream
+final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
+  private let stream: Stream
   private let chunks: ChunkEncoder
   private(set) var isCommitted = false
   private var hasRole = false
 
-  init(_ stream: any AnswerStream, identity: CompletionIdentity, includesUsage: Bool) {
+  init(_ stream: Stream, identity: CompletionIdentity, includesUsage: Bool) {
     self.stream = stream
     chunks = ChunkEncoder(identity, includesUsage: includesUsage)
   }

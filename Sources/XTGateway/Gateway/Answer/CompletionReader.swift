@@ -15,41 +15,44 @@ struct EncoderSink: AnswerSink {
 /// the same however the bytes are split.
 package struct CompletionReader: ~Copyable {
   private var decoder: SSEDecoder
-  private var filter: AnswerFilter
-  private let classifier: FailureClassifier
-  /// Pieces of text so far.
-  package private(set) var pieces = 0
-  /// From the record of the finished message.
-  package private(set) var usage: Usage?
-  /// What the record says the answer was.
-  private var recorded: SipHash128.Digest?
+  private var events: EventReader
 
   package init(
     stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
     classifier: FailureClassifier = FailureClassifier()
   ) {
-    self.classifier = classifier
     decoder = SSEDecoder(maxLineBytes: maxEventBytes)
-    filter = AnswerFilter(stops: stops, digest: digest, scratch: scratch)
+    events = EventReader(filter: AnswerFilter(stops: stops, digest: digest, scratch: scratch), classifier: classifier)
   }
 
+  /// Pieces of text so far.
+  package var pieces: Int { events.pieces }
+  /// From the record of the finished message.
+  package var usage: Usage? { events.usage }
   /// Whether a stop sequence ended the answer.
-  package var isStopped: Bool { filter.isStopped }
+  package var isStopped: Bool { events.filter.isStopped }
   /// Of the answer's text, as the client keeps it.
-  package var answerDigest: AnswerDigest { filter.contentDigest }
+  package var answerDigest: AnswerDigest { events.filter.contentDigest }
   /// Whether the upstream remembers the answer that the client got. To be asked after `flush`.
-  package var agreesWithRecord: Bool { recorded == nil || recorded == filter.contentDigest.trimmed }
+  package var agreesWithRecord: Bool { events.recorded == nil || events.recorded == events.filter.contentDigest.trimmed }
 
   /// - Returns: what follows from the events in `bytes`; once it is not `nothing`, the rest of them is dropped.
   package mutating func feed(
     _ bytes: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, to encoder: any AnswerEncoder
   ) -> ChatExchangeState.Action {
+    Self.feed(bytes, &decoder, &events, &state, to: encoder)
+  }
+
+  // Decoder and reader as parameters of their own, so that the one can be at work on the other.
+  private static func feed(
+    _ bytes: UnsafeRawBufferPointer, _ decoder: inout SSEDecoder, _ events: inout EventReader, _ state: inout ChatExchangeState,
+    to encoder: any AnswerEncoder
+  ) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage, recorded: recorded)
     do throws(SSEError) {
       try decoder.feed(bytes) { data in
-        action = event.read(data, &state, &filter, &sink)
+        action = events.read(data, &state, &sink)
         return action.isNothing
       }
     } catch {
@@ -58,55 +61,55 @@ package struct CompletionReader: ~Copyable {
         action = state.failed(.badResponse("an event is longer than \(limit) bytes (upstream.max_event_bytes)"))
       }
     }
-    (pieces, usage, recorded) = (event.pieces, event.usage, event.recorded)
     return action
   }
 
   /// The body is over: an event whose blank line is missing still counts.
   package mutating func finishFeeding(_ state: inout ChatExchangeState, to encoder: any AnswerEncoder) -> ChatExchangeState.Action {
+    Self.finishFeeding(&decoder, &events, &state, to: encoder)
+  }
+
+  private static func finishFeeding(
+    _ decoder: inout SSEDecoder, _ events: inout EventReader, _ state: inout ChatExchangeState, to encoder: any AnswerEncoder
+  ) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
-    var event = EventReader(classifier: classifier, pieces: pieces, usage: usage, recorded: recorded)
     decoder.finish { data in
-      action = event.read(data, &state, &filter, &sink)
+      action = events.read(data, &state, &sink)
       return action.isNothing
     }
-    (pieces, usage, recorded) = (event.pieces, event.usage, event.recorded)
     return action
   }
 
   /// The answer ends properly: gives out what was held back.
   package mutating func flush(to encoder: any AnswerEncoder) {
     var sink = EncoderSink(encoder)
-    filter.finish(to: &sink)
+    events.filter.finish(to: &sink)
   }
 }
 
 /// Reads one event after the other.
-private struct EventReader {
+private struct EventReader: ~Copyable {
+  var filter: AnswerFilter
   let classifier: FailureClassifier
-  var pieces: Int
-  var usage: Usage?
-  var recorded: SipHash128.Digest?
+  private(set) var pieces = 0
+  private(set) var usage: Usage?
+  /// What the record says the answer was.
+  private(set) var recorded: SipHash128.Digest?
+
+  init(filter: consuming AnswerFilter, classifier: FailureClassifier) {
+    self.filter = filter
+    self.classifier = classifier
+  }
 
   mutating func read(
-    _ data: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, _ filter: inout AnswerFilter, _ sink: inout EncoderSink
+    _ data: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
+    if let piece = TextPieceScanner.scan(data) { return self.piece(piece.inside, piece.hasEscapes, &state, &sink) }
     do throws(EventError) {
-      switch try Event.decode(data) {
-      case .text(let inside, let hasEscapes):
-        guard state.pieceArrived() else { return .nothing }
-        pieces += 1
-        filter.piece(inside, hasEscapes: hasEscapes, to: &sink)
-        return filter.isStopped ? state.stopReached() : .nothing
-      case .record(let record):
-        guard state.recordArrived() else { return .nothing }
-        usage = record.usage
-        record.text.withUnsafeBytes { text in
-          filter.tail(of: text, to: &sink)
-          if !text.isEmpty { recorded = filter.digest(of: text) }
-        }
-        return filter.isStopped ? state.stopReached() : .nothing
+      switch try Event.decodeFully(data) {
+      case .text(let inside, let hasEscapes): return piece(inside, hasEscapes, &state, &sink)
+      case .record(let record): return self.record(record, &state, &sink)
       case .failure(let code, let message): return state.failed(classifier.envelope(code: code, message: message))
       case .done: return state.doneArrived()
       case .unknown: return .nothing
@@ -114,5 +117,26 @@ private struct EventReader {
     } catch {
       return state.failed(.badResponse(error.reason))
     }
+  }
+
+  @inline(__always) private mutating func piece(
+    _ inside: UnsafeRawBufferPointer, _ hasEscapes: Bool, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
+  ) -> ChatExchangeState.Action {
+    guard state.pieceArrived() else { return .nothing }
+    pieces += 1
+    filter.piece(inside, hasEscapes: hasEscapes, to: &sink)
+    return filter.isStopped ? state.stopReached() : .nothing
+  }
+
+  private mutating func record(
+    _ record: Record, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
+  ) -> ChatExchangeState.Action {
+    guard state.recordArrived() else { return .nothing }
+    usage = record.usage
+    record.text.withUnsafeBytes { text in
+      filter.tail(of: text, to: &sink)
+      if !text.isEmpty { recorded = filter.digest(of: text) }
+    }
+    return filter.isStopped ? state.stopReached() : .nothing
   }
 }

@@ -18,22 +18,25 @@ extension ChatExchange: HTTPTransferDelegate {
   }
 
   func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {
-    guard transfer === self.transfer, state.stage != .ended, let kind = response?.kind else { return }
+    // A transfer that was given up is cancelled and says nothing more.
+    assert(transfer === self.transfer || state.stage == .ended)
+    guard state.stage != .ended else { return }
     clock.heard(core.loop.now)
-    switch kind {
-    case .document: if response?.collect(bytes) == false, let response { fail(response.failure) }
-    case .eventStream:
-      guard let encoder else { return }
-      let (stage, pieces) = (state.stage, reader.pieces)
-      let action = reader.feed(bytes, &state, to: encoder)
-      if reader.pieces > pieces { spoke(reader.pieces - pieces) }
-      follow(action, from: stage)
-      if state.stage == .recorded { recorded() }
-      if state.stage != .ended, http.isBackedUp {
-        transfer.pause()
-        clock.paused(core.loop.now, true)
-      }
+    guard state.isStreaming else { return collect(bytes) }
+    guard let encoder else { return }
+    let (stage, pieces) = (state.stage, reader.pieces)
+    let action = reader.feed(bytes, &state, to: encoder)
+    if reader.pieces > pieces { spoke(reader.pieces - pieces) }
+    if state.stage != stage || !action.isNothing { follow(action, from: stage) }
+    if state.stage != .ended, http.isBackedUp {
+      transfer.pause()
+      clock.paused(core.loop.now, true)
     }
+  }
+
+  /// Of a response that is no event stream.
+  private func collect(_ bytes: UnsafeRawBufferPointer) {
+    if response?.collect(bytes) == false, let response { fail(response.failure) }
   }
 
   func transfer(_ transfer: HTTPTransfer, didEnd error: HTTPClientError?) {
@@ -54,7 +57,11 @@ extension ChatExchange: HTTPTransferDelegate {
 
   private func follow(_ action: ChatExchangeState.Action, from stage: ChatExchangeState.Stage) {
     if stage == .asking, state.stage == .answering || state.stage == .recorded || state.stage == .ended { forgetQuestion() }
-    if !action.isNothing { perform(action) }
+    perform(action)
+    if state.stage == .recorded {
+      clock.recorded(core.loop.now)
+      rearm()
+    }
   }
 
   private func spoke(_ pieces: Int) {
@@ -63,11 +70,6 @@ extension ChatExchange: HTTPTransferDelegate {
     lastPiecesAt = now
     clock.spoke(now)
     if record.firstPieceAt == nil { record.firstPieceAt = now }
-  }
-
-  private func recorded() {
-    clock.recorded(core.loop.now)
-    rearm()
   }
 }
 

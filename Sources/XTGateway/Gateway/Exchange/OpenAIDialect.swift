@@ -42,7 +42,7 @@ extension OpenAIDialect {
   static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, head: AnswerHead) -> any AnswerEncoder {
     let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
     guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, head), identity: identity) }
-    let stream = HTTPAnswerStream(http, head: Response.stream(head))
+    let stream = HTTPAnswerStream(exchange: http, head: Response.stream(head))
     return OpenAIStreamEncoder(stream, identity: identity, includesUsage: request.includesUsage)
   }
 }
