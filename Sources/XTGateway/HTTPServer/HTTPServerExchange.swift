@@ -2,7 +2,8 @@ import Wire
 
 /// One request and its response. Confined to the loop's thread.
 package final class HTTPServerExchange {
-  package let head: HTTPRequestHead
+  /// Without its fields once a stream has begun.
+  package private(set) var head: HTTPRequestHead
   /// The peer's address without port, "127.0.0.1".
   package let peerAddress: String
   /// Strong; cleared by the server when the exchange ends.
@@ -38,6 +39,7 @@ package final class HTTPServerExchange {
   package func startStream(_ head: HTTPResponseHead) {
     guard !isStreaming, let connection else { return }
     isStreaming = true
+    self.head.dropHeaders()
     connection.startStream(head)
   }
 

@@ -26,8 +26,8 @@ extension CompletionUsage {
 
 /// Where a streamed answer's bytes go.
 protocol AnswerStream {
-  /// Sends the response's head.
-  func begin()
+  /// Sends the response's head; once.
+  mutating func begin()
   /// Where to append what goes out next; valid until the running callback ends.
   func buffer() -> ByteBuffer
   func end(close: Bool)
@@ -35,16 +35,21 @@ protocol AnswerStream {
 
 struct HTTPAnswerStream: AnswerStream {
   let exchange: HTTPServerExchange
-  let head: HTTPResponseHead
+  /// Until it is sent.
+  var head: HTTPResponseHead?
 
-  func begin() { exchange.startStream(head) }
+  mutating func begin() {
+    guard let head else { return }
+    self.head = nil
+    exchange.startStream(head)
+  }
   func buffer() -> ByteBuffer { exchange.streamBuffer() }
   func end(close: Bool) { exchange.endStream(close: close) }
 }
 
 /// `chat.completion.chunk` events.
 final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
-  private let stream: Stream
+  private var stream: Stream
   private let chunks: ChunkEncoder
   private(set) var isCommitted = false
   private var hasRole = false

@@ -8,7 +8,7 @@ package struct HTTPRequestHead: Sendable {
   package let query: String?
   /// 0 or 1, of HTTP/1.x; a later minor version counts as 1 (RFC 9110, section 2.5).
   package let minorVersion: Int
-  package let headers: HTTPHeaders
+  package private(set) var headers: HTTPHeaders
   package let framing: Framing
   /// Whether the client waits for a `100 Continue` before it sends the body. Never in HTTP/1.0 (RFC 9110, section 10.1.1).
   package let expectsContinue: Bool
@@ -21,4 +21,7 @@ package struct HTTPRequestHead: Sendable {
 
   /// The host (and port) that the request is for: the target's in absolute form, else the `Host` field's (RFC 9112, section 3.2.2).
   package var authority: String? { targetAuthority ?? headers["host"] }
+
+  /// For a request that is answered for long: its fields are most of what it takes.
+  package mutating func dropHeaders() { headers = HTTPHeaders() }
 }
