@@ -1,5 +1,5 @@
 # Every target is one script or one command; `make run` and `make test` are all that a fresh machine needs.
-.PHONY: help build run test lint format bench differential property fault-run soak gates fuzz sanitize clean
+.PHONY: help build run test lint format bench differential property fault-run soak gates fuzz sanitize nginx image fresh-root clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -42,6 +42,15 @@ fuzz: ## the parsers under libFuzzer
 
 sanitize: ## unit tests under AddressSanitizer
 	@scripts/sanitize
+
+nginx: ## the tests behind nginx
+	@scripts/nginx
+
+image: ## build the container image without Docker, run it, drive it
+	@scripts/image
+
+fresh-root: ## make run and make test in a fresh Debian
+	@scripts/fresh-root
 
 clean: ## remove everything that was built
 	@rm -rf .build .build-* .venv-*

@@ -27,6 +27,8 @@ missing_packages() {
   [ "${1:-}" != gates ] || command -v valgrind >/dev/null || echo valgrind
   [ "${1:-}" = test ] || return 0
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
+  command -v openssl >/dev/null || echo openssl
+  command -v curl >/dev/null || echo curl
 }
 
 # pkg-config itself may be the missing one, so the file is looked for without it as well.
@@ -52,6 +54,29 @@ need_packages() {
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages </dev/null >/dev/null ||
     fail "apt-get could not install: ${packages% }"
   [ -z "$(missing_packages "$@")" ] || fail "still missing after the installation: $(missing_packages "$@" | tr '\n' ' ')"
+}
+
+# Programs that tests alone want, and that would start as services if they were installed, lie unpacked in here.
+tools=$PWD/.build-tools
+PATH=$PATH:/usr/sbin:$tools/usr/sbin:$tools/usr/bin
+export PATH
+
+# need_tool PROGRAM PACKAGE: takes the program out of Debian's package where it is not installed.
+need_tool() {
+  command -v "$1" >/dev/null && return
+  command -v apt-get >/dev/null || fail "$1 is missing: install it (Debian's package is $2), then try again"
+  local folder
+  folder=$(mktemp -d)
+  echo "Taking $1 out of Debian's package $2"
+  (cd "$folder" && { apt-get download -qq "$2" 2>/dev/null || { update_packages && apt-get download -qq "$2"; }; }) </dev/null ||
+    fail "apt-get could not download $2"
+  dpkg -x "$folder"/*.deb "$tools"
+  rm -rf "$folder"
+  "$1" --version >/dev/null 2>&1 || "$1" -v >/dev/null 2>&1 || fail "$1 out of the package $2 does not run: install $2, then try again"
+}
+
+update_packages() {
+  if [ "$(id -u)" -eq 0 ]; then apt-get update -qq; else sudo -n apt-get update -qq; fi
 }
 
 # The Swift runtime is linked statically: the binary then runs where no Swift is installed. lld is the toolchain's own linker.
