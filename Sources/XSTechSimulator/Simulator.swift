@@ -49,7 +49,7 @@ final class Simulator: HTTPService {
     exchange.readBody(limit: Self.bodyLimit)
   }
 
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer) {
     let answer = Answer.failure(problem.status, "\(problem)", status: problem.status)
     return (answer.head, answer.body)
   }

@@ -33,6 +33,7 @@ import Wire
       (.http(.unsupportedTransferCoding), 501, "invalid_request_error", "not_implemented"),
       (.http(.unsupportedVersion), 505, "invalid_request_error", "http_version_not_supported"),
       (.http(.tooManyConnections), 503, "service_unavailable", "too_many_connections"),
+      (.http(.tooManyConnectionsFromAddress), 503, "service_unavailable", "too_many_connections"),
       (.rateLimited(retryAfterSeconds: nil, "w"), 429, "rate_limit_error", "upstream_rate_limited"),
       (.unreachable("w"), 502, "upstream_error", "upstream_unreachable"),
       (.badResponse("w"), 502, "upstream_error", "upstream_bad_response"),

@@ -23,6 +23,7 @@ private final class Machine {
   var deadline: UInt64 { state.deadline }
   var isBusy: Bool { state.isBusy }
   var keepsAlive: Bool { state.keepsAlive }
+  var awaitsTurn: Bool { state.awaitsTurn }
   func input(unsent: Int) -> State.Input { state.input(unsent: unsent) }
   func wantsRead(kept: Int, unsent: Int) -> Bool { state.wantsRead(kept: kept, unsent: unsent) }
 
@@ -129,7 +130,7 @@ struct HTTPConnectionStateTests {
     #expect(late.send(.requestFailed(.malformed("x"))) == .reset)
 
     let excess = Machine(refused: true)
-    #expect(excess.input(unsent: 0) == .drop)
+    #expect(excess.input(unsent: 0) == .drop && !excess.keepsAlive)
     #expect(excess.flush() == .shutdown)
   }
 
@@ -266,6 +267,14 @@ struct HTTPConnectionStateTests {
     }
     #expect(trickle(500, seconds: 60) == (.none, 60))
     #expect(trickle(499, seconds: 60) == (.refuse(.requestTimeout), 10))
+    let short = Machine { ($0.bodyTimeoutMilliseconds, $0.bodyWindowMilliseconds) = (30000, 2000) }
+    short.request(.init(framing: .chunked))
+    short.send(.bodyWanted(limit: 1 << 20, hasBytes: false))
+    #expect(short.deadline == short.now + 2000)
+    short.send(.bodyBytes(1000))
+    #expect(short.timeOut() == .none)
+    short.send(.bodyBytes(999))
+    #expect(short.timeOut() == .refuse(.requestTimeout))
     let off = Machine { $0.bodyMinBytesPerSecond = 0 }
     off.request(.init(framing: .chunked))
     off.send(.bodyWanted(limit: 10, hasBytes: false))
@@ -315,6 +324,11 @@ struct HTTPConnectionStateTests {
     after.request(.init(framing: .length(5)))
     after.respond(remaining: 5)
     after.flush()
+    // A byte now and then does not buy time.
+    let deadline = after.deadline
+    after.now += 200
+    after.send(.bodyBytes(1))
+    #expect(after.deadline == deadline)
     #expect(after.timeOut() == .close)
   }
 
@@ -329,6 +343,48 @@ struct HTTPConnectionStateTests {
     #expect(!machine.wantsRead(kept: State.maxPipelinedBytes, unsent: 0))
     machine.send(.aborted)
     #expect(!machine.wantsRead(kept: 0, unsent: 0))
+  }
+
+  @Test func aTurnHasRoomForSoManyRequests() {
+    let machine = Machine()
+    machine.send(.received(1000))
+    for number in 1...TurnBudget.maxRequests {
+      #expect(machine.input(unsent: 0) == .head)
+      machine.request()
+      machine.respond()
+      machine.flush()
+      #expect(machine.awaitsTurn == (number == TurnBudget.maxRequests))
+    }
+    // Something may be waiting, so it is neither read on nor closed by a drain.
+    #expect(machine.input(unsent: 0) == .keep && !machine.wantsRead(kept: 0, unsent: 0) && machine.isBusy)
+    machine.send(.turnBegan)
+    #expect(!machine.awaitsTurn && machine.input(unsent: 0) == .head && machine.wantsRead(kept: 0, unsent: 0) && !machine.isBusy)
+  }
+
+  @Test func aTurnHasRoomForSoManyBytes() {
+    let machine = Machine()
+    machine.request(.init(framing: .chunked))
+    machine.send(.bodyWanted(limit: 1 << 30, hasBytes: false))
+    machine.send(.received(Int(TurnBudget.maxBytes) - 1))
+    #expect(machine.wantsRead(kept: 0, unsent: 0))
+    machine.send(.received(1))
+    #expect(machine.awaitsTurn && !machine.wantsRead(kept: 0, unsent: 0))
+    // What is there already may still be decoded.
+    #expect(machine.input(unsent: 0) == .body)
+    machine.send(.turnBegan)
+    #expect(machine.wantsRead(kept: 0, unsent: 0))
+  }
+
+  @Test func laterIsAnotherTurn() {
+    let machine = Machine()
+    for _ in 0..<100 {
+      machine.send(.received(100))
+      machine.request()
+      machine.respond()
+      machine.flush()
+      #expect(!machine.awaitsTurn)
+      machine.now += 1
+    }
   }
 
   @Test func draining() {

@@ -90,4 +90,66 @@ struct PipeliningTests {
     #expect(client.response().body == "ok")
     client.reset()
   }
+
+  /// Who pipelines without end gets a few answers a turn, and what others ask is answered in between.
+  @Test func aPipelineLeavesTimeForOthers() throws {
+    nonisolated(unsafe) var order: [String] = []
+    let server = try TestServer { exchange in
+      order.append(exchange.head.path)
+      exchange.respond("ok")
+    }
+    defer { server.stop() }
+    let greedy = try (0..<4).map { _ in try TestClient(server.port) }
+    let modest = try TestClient(server.port)
+    modest.send(request("/first"))
+    #expect(modest.response().body == "ok")
+    // The loop stands still until everything has been sent, so that all of it is there in one turn.
+    let sent = OnLoop(value: DispatchSemaphore(value: 0))
+    server.post { _ in sent.value.wait() }
+    for client in greedy { client.send(String(repeating: request("/greedy"), count: 400)) }
+    modest.send(request("/modest"))
+    sent.value.signal()
+    for client in greedy {
+      for _ in 0..<400 { #expect(client.response().body == "ok") }
+    }
+    #expect(modest.response().body == "ok")
+    let place = server.run { _ in order.firstIndex(of: "/modest") } ?? .max
+    // One turn of each of the four, at most.
+    #expect(place <= 1 + 4 * Int(TurnBudget.maxRequests))
+    #expect(server.run { _ in order.count } == 1602)
+  }
+
+  @Test func aPipelineIsAnsweredWholeWhereTheClientEndsItsSide() throws {
+    let server = try TestServer { $0.respond("ok") }
+    defer { server.stop() }
+    let client = try TestClient(server.port)
+    client.send(String(repeating: request("/"), count: 100))
+    client.endSending()
+    for _ in 0..<100 { #expect(client.response().body == "ok") }
+    #expect(client.readToEnd() == "")
+  }
+
+  /// A request that has come is served, drain or not, and what stands behind it is told to go elsewhere.
+  @Test func aDrainWithinAPipeline() throws {
+    nonisolated(unsafe) var count = 0
+    let server = try TestServer { exchange in
+      count += 1
+      exchange.respond("ok")
+    }
+    let client = try TestClient(server.port)
+    client.send(request("/"))
+    #expect(client.response().body == "ok")
+    let sent = OnLoop(value: DispatchSemaphore(value: 0))
+    server.post { server in
+      sent.value.wait()
+      // In the same turn, before the requests are read.
+      server.drain {}
+    }
+    client.send(String(repeating: request("/"), count: 50))
+    sent.value.signal()
+    // Either the connection was closed while it was idle, or the next answer is its last.
+    let rest = client.readToEnd()
+    #expect(rest.isEmpty || rest.components(separatedBy: "HTTP/1.1 200").count == 2 && rest.contains("connection: close"))
+    server.waitForEnd()
+  }
 }

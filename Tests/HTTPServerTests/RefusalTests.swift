@@ -55,4 +55,44 @@ struct RefusalTests {
     // Its last use, or an optimised build would end it early.
     clients[1].close()
   }
+
+  @Test func tooManyConnectionsFromOneAddress() throws {
+    var configuration = HTTPServerConfiguration()
+    configuration.maxConnectionsPerAddress = 1
+    let server = try TestServer(configuration) { $0.respond("ok") }
+    defer { server.stop() }
+    let first = try TestClient(server.port)
+    first.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(first.response().body == "ok")
+    let second = try TestClient(server.port)
+    #expect(second.response().status == 503)
+    #expect(second.readToEnd() == "")
+    first.close()
+    #expect(server.wait("the first to go") { $0.connectionCount == 0 })
+    let third = try TestClient(server.port)
+    third.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(third.response().body == "ok")
+    third.close()
+  }
+
+  /// Beyond those that are closed in an orderly way, too, everybody is told.
+  @Test func veryManyConnectionsTooMany() throws {
+    var configuration = HTTPServerConfiguration()
+    configuration.maxConnections = 1
+    let server = try TestServer(configuration) { $0.respond("ok") }
+    defer { server.stop() }
+    let held = try TestClient(server.port)
+    held.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    #expect(held.response().body == "ok")
+    let others = try (0..<(HTTPServer.maxRefusedConnections + 50)).map { _ in try TestClient(server.port) }
+    for other in others {
+      let response = other.response()
+      #expect(response.status == 503 && response.isComplete)
+      #expect(response.fields["connection"] == "close")
+      #expect(other.readToEnd() == "")
+    }
+    for other in others { other.close() }
+    #expect(server.wait("them to go") { $0.connectionCount == 1 })
+    held.close()
+  }
 }

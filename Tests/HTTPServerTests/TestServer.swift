@@ -89,7 +89,7 @@ final class TestService: HTTPService {
 
   func requestStarted(_ exchange: HTTPServerExchange) { handler(exchange) }
 
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer) {
     (HTTPResponseHead(status: problem.status), ByteBuffer("refused \(problem.status) \(head?.path ?? "-")"))
   }
 }

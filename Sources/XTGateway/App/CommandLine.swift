@@ -34,6 +34,7 @@ struct CheckConfig: ParsableCommand {
 
   func run() throws {
     guard let configuration = loadConfiguration(options.config) else { throw ExitCode(ExitStatus.invalidConfiguration) }
+    for warning in configuration.warnings { printError("warning: \(warning)") }
     print(configuration.text, terminator: "")
   }
 }

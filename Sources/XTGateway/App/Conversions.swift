@@ -10,10 +10,15 @@ extension HTTPServerConfiguration {
     maxHeaders = limits.maxHeaders
     maxURLBytes = limits.maxURLBytes
     maxConnections = limits.maxConnections
+    maxConnectionsPerAddress = limits.maxConnectionsPerAddress
+    trustedProxies = configuration.trustedProxies
     headerTimeoutMilliseconds = UInt64(limits.headerTimeoutMilliseconds)
     keepAliveTimeoutMilliseconds = UInt64(limits.keepAliveTimeoutMilliseconds)
     writeTimeoutMilliseconds = UInt64(limits.writeTimeoutMilliseconds)
+    bodyTimeoutMilliseconds = UInt64(limits.bodyTimeoutMilliseconds)
     bodyMinBytesPerSecond = limits.bodyMinBytesPerSecond
+    bodyWindowMilliseconds = UInt64(limits.bodyWindowMilliseconds)
+    lingerTimeoutMilliseconds = UInt64(limits.lingerTimeoutMilliseconds)
   }
 }
 

@@ -98,6 +98,7 @@ final class Program {
       configuration.host.contains(":") && !configuration.host.hasPrefix("[") ? "[\(configuration.host)]" : configuration.host
     core.log.notice(
       "xtgateway \(gatewayVersion) listening on http://\(host):\(server.port), \(configuration.cookies.count) accounts")
+    for warning in configuration.warnings { core.log.warning("\(warning)") }
     if configuration.cookies.isEmpty {
       core.log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
     }
@@ -112,6 +113,7 @@ final class Program {
     guard let configuration = loadConfiguration(configurationPath) else {
       return core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
     }
+    for warning in configuration.warnings { core.log.warning("\(warning)") }
     core.reload(configuration)
   }
 

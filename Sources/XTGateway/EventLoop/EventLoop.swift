@@ -26,6 +26,8 @@ package final class EventLoop {
   @exclusivity(unchecked) private var deferred: [any DeferredWork] = []
   /// Swapped with the inbox's array, so that both keep their memory.
   private var jobs: [LoopInbox.Job] = []
+  /// Made when it is needed first.
+  private var turns: TurnQueue?
 
   package init() throws(UVError) {
     UVError.mustSucceed(cuv_ignore_sigpipe(), "signal(SIGPIPE)")
@@ -74,6 +76,8 @@ package final class EventLoop {
     inbox.close()
     receiveJobs()
     state = .closing
+    turns?.close()
+    turns = nil
     async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, nil) }
     while countHandles(closing: true) > 0 { UVError.mustSucceed(uv_run(uv, UV_RUN_NOWAIT), "uv_run") }
     let left = countHandles(closing: false)
@@ -89,6 +93,14 @@ package final class EventLoop {
   /// Runs `work` once when the callback that is running now has ended (before the loop goes on), in order. Work enqueued by
   /// such work runs in the same place. Outside of any callback it runs when `run()` is called next.
   package func enqueue(_ work: any DeferredWork) { deferred.append(work) }
+
+  /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served.
+  package func enqueueNextTurn(_ work: any TurnWork) {
+    guard state == .open else { return }
+    let turns = turns ?? TurnQueue(loop: self)
+    self.turns = turns
+    turns.add(work)
+  }
 
   /// Every C callback begins with this …
   @inline(__always) func enter() { depth += 1 }

@@ -79,7 +79,7 @@ extension HTTPConnection {
     let head = exchange?.head
     // It may be large, and the connection may linger.
     forgetBody()
-    let answer = server.service.refusal(problem, head: head)
+    let answer = server.service.refusal(problem, head: head, peerAddress: peerAddress)
     write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1)
     exchange?.wasRefused = true
     endExchange()

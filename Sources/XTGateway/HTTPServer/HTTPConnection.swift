@@ -5,12 +5,12 @@ import Wire
 ///
 /// Every callback ends in `settle`, which brings reading and the timer in line with the state. Output gathers during a callback
 /// and leaves at its end (`runDeferred`), when the next request of a pipeline is looked at as well.
-final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
+final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
   let server: HTTPServer
   let tcp: TCPConnection
   let peerAddress: String
-  /// It is one too many and only gets its refusal.
-  let isRefused: Bool
+  /// It is one too many and only gets its refusal, which is this.
+  let excess: HTTPProblem?
   // None of these is held across a call that leads back here; the run-time check for that cost more than what a chunk does to them.
   @exclusivity(unchecked) var state: HTTPConnectionState
   @exclusivity(unchecked) var output = HTTPOutput()
@@ -33,15 +33,16 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   /// Whether there was more behind the head that is being processed.
   var bytesFollow = false
   private var isScheduled = false
+  private var awaitsTurn = false
   private var countsAsBusy = false
 
-  init(server: HTTPServer, tcp: TCPConnection, isRefused: Bool) {
+  init(server: HTTPServer, tcp: TCPConnection, excess: HTTPProblem?) {
     self.server = server
     self.tcp = tcp
-    self.isRefused = isRefused
+    self.excess = excess
     peerAddress = tcp.peerAddress
     state = HTTPConnectionState(
-      configuration: server.configuration, now: server.loop.now, refused: isRefused, isDraining: server.isDraining)
+      configuration: server.configuration, now: server.loop.now, refused: excess != nil, isDraining: server.isDraining)
     parser = HTTPRequestParser(
       limits: .init(
         maxHeaderBytes: server.configuration.maxHeaderBytes, maxHeaders: server.configuration.maxHeaders,
@@ -51,13 +52,14 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
   func start() {
     tcp.delegate = self
     timer = LoopTimer(loop: server.loop) { self.timerFired() }
-    if isRefused { refuse(.tooManyConnections) }
+    if let excess { refuse(excess) }
     settle()
   }
 
   // MARK: Callbacks
 
   func connection(_ connection: TCPConnection, didRead bytes: UnsafeRawBufferPointer) {
+    send(.received(bytes.count))
     if let kept {
       kept.append(bytes)
       processKept()
@@ -95,6 +97,13 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
     settle()
   }
 
+  func runTurn() {
+    awaitsTurn = false
+    send(.turnBegan)
+    processKept()
+    settle()
+  }
+
   private func timerFired() {
     timerDeadline = HTTPConnectionState.never
     send(.clock)
@@ -120,6 +129,10 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork {
       let now = server.loop.now
       timer?.start(after: deadline > now ? deadline - now : 0)
       timerDeadline = deadline
+    }
+    if state.awaitsTurn && !awaitsTurn {
+      awaitsTurn = true
+      server.loop.enqueueNextTurn(self)
     }
     countBusy(state.isBusy)
   }

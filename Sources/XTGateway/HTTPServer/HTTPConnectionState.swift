@@ -3,116 +3,10 @@ import Wire
 /// The policy of one server connection: what may come when, what is done about it, and until when. Pure: bytes, sockets and clocks
 /// are its driver's, `HTTPConnection`.
 struct HTTPConnectionState: ~Copyable {
-  enum Phase: Equatable {
-    /// No byte of a request has come. The deadline closes silently. → `head`, `closing`, `closed`.
-    case idle
-    /// A part of a head has come. → `answering`, `closing`, `closed`.
-    case head
-    /// A request is being answered. → `idle`, `closing`, `closed`.
-    case answering(Body, Response)
-    /// The last response is complete and its bytes are leaving; what comes in is dropped. → `lingering`, `closed`.
-    case closing(lingers: Bool)
-    /// Our side is ended; what comes in is dropped until the client ends its own or the deadline comes. → `closed`.
-    case lingering
-    /// Final.
-    case closed
-  }
-
-  /// How far the body of the present request is.
-  enum Body: Equatable {
-    /// The service has not asked for it. → `reading`, `discarding`, `dropped`.
-    case unread
-    /// → `complete`, `discarding`, `dropped`.
-    case reading(limit: Int)
-    /// Nobody wants it, but the next request stands behind it. → `complete`, `dropped`.
-    case discarding
-    /// Nobody wants it, and the connection closes after the response. Final.
-    case dropped
-    /// Final.
-    case complete
-  }
-
-  /// How far the response to the present request is.
-  enum Response: Equatable {
-    /// → `started`.
-    case pending
-    /// Its head is on the way. → `complete`.
-    case started
-    /// Final.
-    case complete
-  }
-
-  enum Event {
-    /// Bytes are there while `input` is `.head`.
-    case headBytes
-    case headCompleted(Request)
-    /// The head or the body cannot be read.
-    case requestFailed(HTTPProblem)
-    /// The service wants the body. `hasBytes`: some of what follows the head is there already.
-    case bodyWanted(limit: Int, hasBytes: Bool)
-    /// So many bytes of the body came, but not its end.
-    case bodyBytes(Int)
-    case bodyCompleted
-    /// A response's head is about to be written. `bodyRemaining`: bytes of the request's body still to come, nil if unknown.
-    /// `delimitedByClose`: only the connection's end will tell where the response ends.
-    case responseStarted(bodyRemaining: Int?, delimitedByClose: Bool)
-    /// The response's last byte is in the output.
-    case responseEnded(close: Bool)
-    /// Output was offered to the socket. `taken`: it took at least one byte, `unsent`: bytes still here.
-    case written(taken: Bool, unsent: Int)
-    /// So many bytes came while `input` was `.drop`.
-    case dropped(Int)
-    /// The client ended its sending side.
-    case peerEnded
-    /// The socket failed.
-    case socketFailed
-    /// The service breaks the connection off.
-    case aborted
-    /// The clock was looked at.
-    case clock
-    /// The server stops: no connection is used for another request once nothing is in flight.
-    case drainStarted
-    /// Nothing is in flight in the whole server.
-    case drained
-    /// The server closes at once.
-    case serverClosed
-  }
-
-  /// What the policy needs to know of a request.
-  struct Request: Equatable {
-    var framing: HTTPRequestHead.Framing = .none
-    var keepsAlive = true
-    var expectsContinue = false
-    var hasUnknownExpectation = false
-  }
-
-  enum Action: Equatable {
-    case none
-    /// Hand the request to the service.
-    case start
-    /// Write `100 Continue`.
-    case sendContinue
-    /// Hand the body to the service's delegate.
-    case deliverBody
-    /// Write the service's refusal as the last response of the connection, then end the exchange if there is one.
-    case refuse(HTTPProblem)
-    /// End the sending side.
-    case shutdown
-    /// Close; end the exchange if there is one.
-    case close
-    /// Close with RST; end the exchange if there is one.
-    case reset
-  }
-
-  /// What to do with bytes that have come.
-  enum Input: Equatable { case head, body, discard, keep, drop }
-
   /// A body of no use is still read to keep the connection if no more than this is to come of it.
   static let maxDiscardedBytes = 65536
   /// Bytes of further requests that are kept while one is being answered, before reading stops.
   static let maxPipelinedBytes = 16384
-  /// Over how many milliseconds the speed of a body is measured.
-  static let bodyWindow: UInt64 = 10000
   /// Bytes that a lingering connection drops before it gives up.
   static let maxLingerBytes = 64 << 20
   static let never = UInt64.max
@@ -126,10 +20,8 @@ struct HTTPConnectionState: ~Copyable {
   private var peerHasEnded = false
   private var unsent = 0
   private var droppedBytes = 0
-  /// When the window ends in which the speed of the present body is measured …
-  private var windowEnd = never
-  /// … and how many bytes it has brought so far.
-  private var windowBytes = 0
+  private var bodyClock = BodyClock()
+  private var turn = TurnBudget()
   /// The end of the present phase …
   private var phaseDeadline: UInt64
   /// … and of a write that the socket does not take.
@@ -140,6 +32,7 @@ struct HTTPConnectionState: ~Copyable {
     self.configuration = configuration
     self.isDraining = isDraining
     phase = refused ? .closing(lingers: true) : .idle
+    isLast = refused
     phaseDeadline = refused ? Self.never : now + configuration.headerTimeoutMilliseconds
   }
 
@@ -149,7 +42,8 @@ struct HTTPConnectionState: ~Copyable {
   /// Whether something is in flight: a request, or the last bytes of a response.
   var isBusy: Bool {
     switch phase {
-    case .idle: unsent > 0
+    // Further requests may be waiting for the next turn.
+    case .idle: unsent > 0 || turn.isSpent
     case .head, .answering, .closing: true
     case .lingering, .closed: false
     }
@@ -158,10 +52,13 @@ struct HTTPConnectionState: ~Copyable {
   /// Whether the response whose head is being written lets the connection live.
   var keepsAlive: Bool { !isLast }
 
+  /// Whether the connection has had its part of this turn; `.turnBegan` is then owed in a later one.
+  var awaitsTurn: Bool { turn.isSpent && phase != .closed }
+
   /// `unsent`: bytes in the output. A client that sends requests but reads no answers is not served any further.
   func input(unsent: Int) -> Input {
     switch phase {
-    case .idle: unsent >= configuration.highWaterMark ? .keep : .head
+    case .idle: turn.isSpent || unsent >= configuration.highWaterMark ? .keep : .head
     case .head: .head
     case .answering(.reading, _): .body
     case .answering(.discarding, _): .discard
@@ -173,13 +70,19 @@ struct HTTPConnectionState: ~Copyable {
 
   /// Whether the driver should be reading, with so many bytes kept and so many unsent.
   func wantsRead(kept: Int, unsent: Int) -> Bool {
-    if phase == .closed || peerHasEnded { return false }
+    if phase == .closed || peerHasEnded || turn.isSpent { return false }
     return input(unsent: unsent) != .keep || (kept < Self.maxPipelinedBytes && phase != .idle)
   }
 
   mutating func event(_ event: Event, now: UInt64) -> Action {
     if phase == .closed { return .none }
     switch event {
+    case .received(let count):
+      turn.spend(bytes: count, now: now)
+      return .none
+    case .turnBegan:
+      turn.renew(now)
+      return .none
     case .headBytes: return headBytes(now)
     case .headCompleted(let request): return headCompleted(request)
     case .requestFailed(let problem): return refuse(problem)
@@ -214,6 +117,7 @@ extension HTTPConnectionState {
 
   private mutating func headCompleted(_ request: Request) -> Action {
     guard phase == .head else { preconditionFailure("a head can end only where one began") }
+    turn.spendRequest()
     self.request = request
     isLast = !request.keepsAlive
     phaseDeadline = Self.never
@@ -229,8 +133,7 @@ extension HTTPConnectionState {
     case .answering(.unread, .pending):
       if case .length(let length) = request.framing, length > limit { return refuse(.bodyTooLarge(limit: limit)) }
       phase = .answering(.reading(limit: limit), .pending)
-      startWindow(now)
-      phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
+      phaseDeadline = bodyClock.start(configuration, now)
       let mustContinue = request.expectsContinue && !hasBytes
       // Answered or needless, but settled: the body is on its way.
       request.expectsContinue = false
@@ -241,23 +144,15 @@ extension HTTPConnectionState {
   }
 
   private mutating func bodyBytes(_ count: Int, _ now: UInt64) -> Action {
-    windowBytes += count
-    phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
+    // What is discarded has to be over by a fixed time, so that nobody holds a connection by a byte now and then.
+    if case .answering(.reading, _) = phase { phaseDeadline = bodyClock.bodyCame(count, configuration, now) }
     return .none
-  }
-
-  private mutating func startWindow(_ now: UInt64) {
-    windowEnd = configuration.bodyMinBytesPerSecond > 0 ? now + Self.bodyWindow : Self.never
-    windowBytes = 0
   }
 
   /// The deadline of a body that is being read has come.
   private mutating func bodyIsLate(_ now: UInt64) -> Action {
-    let wanted = configuration.bodyMinBytesPerSecond * Int(Self.bodyWindow / 1000)
-    guard windowEnd <= now, windowBytes >= wanted else { return refuse(.requestTimeout) }
-    startWindow(now)
-    // Not before the window's end: its bytes are recent enough to count as progress.
-    phaseDeadline = min(now + configuration.bodyTimeoutMilliseconds, windowEnd)
+    guard let next = bodyClock.next(configuration, now) else { return refuse(.requestTimeout) }
+    phaseDeadline = next
     return .none
   }
 
@@ -310,7 +205,6 @@ extension HTTPConnectionState {
       // A client that waits for `100 Continue` may or may not send the body after another answer: nobody could tell.
       let isSmall = remaining.map { $0 <= Self.maxDiscardedBytes } ?? false
       next = isSmall && !request.expectsContinue ? .discarding : .dropped
-      windowEnd = Self.never
       phaseDeadline = next == .discarding ? now + configuration.bodyTimeoutMilliseconds : Self.never
     case .discarding, .dropped, .complete:
       break

@@ -6,6 +6,7 @@ package final class HTTPServer {
   let loop: EventLoop
   let configuration: HTTPServerConfiguration
   let service: any HTTPService
+  private let limiter: ConnectionLimiter
   let pool = ByteBufferPool()
   /// Takes what nobody gets: the stream of a response to HEAD.
   let scrap = ByteBuffer()
@@ -22,13 +23,18 @@ package final class HTTPServer {
   package internal(set) var sentBytes = 0
   private var done: (() -> Void)?
 
-  /// Connections over the limit that may be refused at the same time in an orderly way; more are closed without a word.
+  /// Connections over the limit that may be refused at the same time in an orderly way, which waits for their clients to end them;
+  /// more get their answer and are closed at once, and may lose it if they are sending.
   static let maxRefusedConnections = 256
 
-  package init(loop: EventLoop, configuration: HTTPServerConfiguration, service: any HTTPService) {
+  /// `limiter`: what counts the connections; nil: one of this server's own.
+  package init(
+    loop: EventLoop, configuration: HTTPServerConfiguration, service: any HTTPService, limiter: ConnectionLimiter? = nil
+  ) {
     self.loop = loop
     self.configuration = configuration
     self.service = service
+    self.limiter = limiter ?? ConnectionLimiter(configuration)
   }
 
   deinit { assert(listener == nil && connections.isEmpty, "a server must be closed or drained") }
@@ -96,21 +102,40 @@ package final class HTTPServer {
       last.slot = connection.slot
       connections[connection.slot] = last
     }
-    if connection.isRefused { refusedCount -= 1 }
+    if connection.excess == nil { limiter.leave(connection.peerAddress) } else { refusedCount -= 1 }
     if connections.isEmpty { continueDrain() }
   }
 }
 
 extension HTTPServer: TCPListenerDelegate {
   package func listener(_ listener: TCPListener, didAccept tcp: TCPConnection) {
-    let isRefused = connectionCount >= configuration.maxConnections
-    guard !isRefused || refusedCount < Self.maxRefusedConnections else { return tcp.close() }
-    if isRefused { refusedCount += 1 }
-    let connection = HTTPConnection(server: self, tcp: tcp, isRefused: isRefused)
+    let excess = limiter.enter(tcp.peerAddress)
+    if let excess {
+      guard refusedCount < Self.maxRefusedConnections else { return turnAway(tcp, excess) }
+      refusedCount += 1
+    }
+    let connection = HTTPConnection(server: self, tcp: tcp, excess: excess)
     connection.slot = connections.count
     connections.append(connection)
     connection.start()
   }
 
   package func listener(_ listener: TCPListener, didFail error: UVError) { onAcceptError?(error) }
+
+  /// Answers without looking at what was asked. A fresh socket takes so little at once.
+  private func turnAway(_ tcp: TCPConnection, _ problem: HTTPProblem) {
+    defer { tcp.close() }
+    let (head, body) = service.refusal(problem, head: nil, peerAddress: tcp.peerAddress)
+    let answer = ByteBuffer()
+    head.encode(into: answer)
+    answer.append("content-length: ")
+    answer.append(decimal: body.count)
+    answer.append("\r\n")
+    date.append(to: answer)
+    answer.append("connection: close\r\n\r\n")
+    answer.append(body.bytes)
+    do throws(UVError) { sentBytes &+= try tcp.tryWrite(answer.bytes) } catch {
+      // The client has gone again, and is not owed anything.
+    }
+  }
 }

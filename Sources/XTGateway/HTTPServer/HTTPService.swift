@@ -5,11 +5,16 @@ package struct HTTPServerConfiguration: Sendable {
   package var maxHeaders = 128
   package var maxURLBytes = 8192
   package var maxConnections = 20000
+  /// Of one client's address; 0: any number.
+  package var maxConnectionsPerAddress = 0
+  /// Addresses that the limit of one address does not concern: those of proxies, which speak for many clients.
+  package var trustedProxies: [IPNetwork] = []
   package var headerTimeoutMilliseconds: UInt64 = 10000
   /// How long a body may stand still between two bytes.
   package var bodyTimeoutMilliseconds: UInt64 = 30000
-  /// What a body must bring on the average of a window of ten seconds; 0: anything will do.
+  /// What a body must bring on the average of a window; 0: anything will do.
   package var bodyMinBytesPerSecond = 500
+  package var bodyWindowMilliseconds: UInt64 = 10000
   package var keepAliveTimeoutMilliseconds: UInt64 = 75000
   package var writeTimeoutMilliseconds: UInt64 = 60000
   /// How long a connection that is being closed goes on reading, so that its client reads the last answer and not a reset.
@@ -26,7 +31,7 @@ package enum HTTPProblem: Error, Equatable, Sendable {
   /// RFC clause or limit in words.
   case malformed(String)
   case headerTooLarge, targetTooLong, bodyTooLarge(limit: Int), requestTimeout, unsupportedTransferCoding, unsupportedVersion
-  case expectationFailed, tooManyConnections
+  case expectationFailed, tooManyConnections, tooManyConnectionsFromAddress
 
   package init(_ error: HTTPRequestError) {
     switch error {
@@ -49,7 +54,7 @@ package enum HTTPProblem: Error, Equatable, Sendable {
     case .unsupportedTransferCoding: 501
     case .unsupportedVersion: 505
     case .expectationFailed: 417
-    case .tooManyConnections: 503
+    case .tooManyConnections, .tooManyConnectionsFromAddress: 503
     }
   }
 }
@@ -59,7 +64,8 @@ package protocol HTTPService: AnyObject {
   /// A request's head is complete and valid. Answer through `exchange`, now or later; set `exchange.delegate` to hear of it.
   func requestStarted(_ exchange: HTTPServerExchange)
   /// The answer to a request that the server itself refuses (status from `problem.status`); `head` where it got that far.
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer)
+  /// `peerAddress`: as in `HTTPServerExchange`.
+  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer)
 }
 
 package protocol HTTPServerExchangeDelegate: AnyObject {

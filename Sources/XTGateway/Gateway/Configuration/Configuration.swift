@@ -1,3 +1,5 @@
+import Wire
+
 /// Everything an operator can set. Names, defaults and documentation are declared once, in `ConfigurationTable`.
 package struct Configuration: Sendable {
   package var host = "127.0.0.1"
@@ -7,6 +9,8 @@ package struct Configuration: Sendable {
   /// Empty: no `/admin`.
   package var adminKey = ""
   package var allowAnonymous = false
+  /// Whose `X-Forwarded-For` counts.
+  package var trustedProxies: [IPNetwork] = []
   package var upstream = Upstream()
   package var models = Models()
   package var stream = Stream()
@@ -16,6 +20,10 @@ package struct Configuration: Sendable {
   package var log = Log()
   package var metrics = Metrics()
   package var shutdownTimeoutSeconds = 30
+  /// Whether a secret stands in the file itself, and not only in the environment.
+  package internal(set) var fileHoldsSecrets = false
+  /// What an operator should be told, though it is no mistake.
+  package var warnings: [String] = []
 
   package init() {}
 
@@ -130,10 +138,14 @@ package struct Configuration: Sendable {
     package var maxHeaders = 128
     package var maxURLBytes = 8192
     package var maxConnections = 20_000
+    package var maxConnectionsPerAddress = 0
     package var headerTimeoutMilliseconds = 10_000
     package var keepAliveTimeoutMilliseconds = 75_000
     package var writeTimeoutMilliseconds = 60_000
+    package var bodyTimeoutMilliseconds = 30_000
     package var bodyMinBytesPerSecond = 500
+    package var bodyWindowMilliseconds = 10_000
+    package var lingerTimeoutMilliseconds = 5000
     package var maxJSONDepth = 64
     package var maxMessages = 4096
     package var maxFiles = 8

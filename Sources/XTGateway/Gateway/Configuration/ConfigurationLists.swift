@@ -156,6 +156,18 @@ extension Configuration.ErrorPattern: ConfigurationListElement {
   }
 }
 
+extension IPNetwork: ConfigurationListElement {
+  init(element: JSONValue, index: Int) throws(ValueMistake) {
+    guard let text = element.string else { throw ValueMistake(reason: "must be a string") }
+    guard let network = IPNetwork(text) else {
+      throw ValueMistake(reason: "must be an IP address or a network (\"10.0.0.0/8\"), but it is \"\(text)\"")
+    }
+    self = network
+  }
+
+  func write(to writer: inout JSONWriter) { writer.string(description) }
+}
+
 /// `models.aliases`: an object, name → value or list of values.
 struct Aliases: ConfigurationValue {
   static var typeName: String { "object" }

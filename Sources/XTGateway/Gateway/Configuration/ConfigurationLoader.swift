@@ -19,6 +19,7 @@ package struct ConfigurationLoader {
   ) throws(ConfigurationErrors) -> Configuration {
     var loader = ConfigurationLoader()
     if let file { loader.readFile(file.name, file.bytes) }
+    loader.configuration.fileHoldsSecrets = !loader.configuration.secrets.isEmpty
     loader.readEnvironment(environment)
     loader.checkWhole()
     guard loader.mistakes.isEmpty else { throw ConfigurationErrors(mistakes: loader.mistakes) }

@@ -77,6 +77,10 @@ package enum ConfigurationTable {
     .init("admin_key", \.adminKey, "Key for `/admin`; empty: `/admin` does not exist.", isSecret: true),
     .init("allow_anonymous", \.allowAnonymous, "Allows to listen beyond loopback without `api_keys`."),
     .init(
+      "trusted_proxies", \.trustedProxies,
+      "Addresses and networks (`10.0.0.0/8`) of the proxies in front of the gateway. From them `X-Forwarded-For` counts: the client is the right-most address in it that is no trusted proxy."
+    ),
+    .init(
       "shutdown_timeout_seconds", \.shutdownTimeoutSeconds, in: 0...3600,
       "How long running answers may go on after SIGTERM or SIGINT; then they end with an error in the stream."),
   ]
@@ -169,6 +173,9 @@ package enum ConfigurationTable {
     .init("limits.max_url_bytes", \.limits.maxURLBytes, in: 64...65_536, "Longest request target; beyond it 414."),
     .init("limits.max_connections", \.limits.maxConnections, in: 1...1_000_000, "Client connections at a time; beyond it 503."),
     .init(
+      "limits.max_connections_per_address", \.limits.maxConnectionsPerAddress, in: 0...1_000_000,
+      "The same for one client address (of IPv6: one /64 network); those of `trusted_proxies` are exempt. 0: no limit."),
+    .init(
       "limits.header_timeout_ms", \.limits.headerTimeoutMilliseconds, in: milliseconds,
       "Longest time for a request's head; then 408."),
     .init(
@@ -178,8 +185,17 @@ package enum ConfigurationTable {
       "limits.write_timeout_ms", \.limits.writeTimeoutMilliseconds, in: milliseconds,
       "A client that takes nothing for this long is cut off."),
     .init(
+      "limits.body_timeout_ms", \.limits.bodyTimeoutMilliseconds, in: milliseconds,
+      "A body that stands still for this long is given up with 408."),
+    .init(
       "limits.body_min_bytes_per_second", \.limits.bodyMinBytesPerSecond, in: 0...1_000_000,
-      "A body that arrives more slowly than this, over a window of 10 s, is given up with 408; 0: no limit."),
+      "A body that arrives more slowly than this, over `limits.body_window_ms`, is given up with 408; 0: no limit."),
+    .init(
+      "limits.body_window_ms", \.limits.bodyWindowMilliseconds, in: 100...3_600_000,
+      "Over how long the speed of a body is measured."),
+    .init(
+      "limits.linger_timeout_ms", \.limits.lingerTimeoutMilliseconds, in: milliseconds,
+      "How long a connection that was refused is still read from, so that its client gets to see the answer."),
     .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
     .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
     .init(

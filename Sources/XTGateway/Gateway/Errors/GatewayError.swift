@@ -77,7 +77,7 @@ extension GatewayError {
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .contentRejected,
       .contextLengthExceeded, .imageRejected:
       "invalid_request_error"
-    case .http(.tooManyConnections): "service_unavailable"
+    case .http(.tooManyConnections), .http(.tooManyConnectionsFromAddress): "service_unavailable"
     case .http: "invalid_request_error"
     case .rateLimited, .keyLimited: "rate_limit_error"
     case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer,
@@ -176,7 +176,7 @@ extension GatewayError {
     case .upstreamUnavailable(let seconds): max(1, seconds)
     case .noCookies: 60
     case .modelUnavailable, .modelsNotLoaded, .shuttingDown: 5
-    case .poolBusy, .http(.tooManyConnections): 1
+    case .poolBusy, .http(.tooManyConnections), .http(.tooManyConnectionsFromAddress): 1
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http,
       .contentRejected, .contextLengthExceeded, .imageRejected, .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable,
       .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout:

@@ -11,7 +11,7 @@ extension HTTPProblem {
     case .unsupportedTransferCoding: "not_implemented"
     case .unsupportedVersion: "http_version_not_supported"
     case .expectationFailed: "expectation_failed"
-    case .tooManyConnections: "too_many_connections"
+    case .tooManyConnections, .tooManyConnectionsFromAddress: "too_many_connections"
     }
   }
 
@@ -26,6 +26,7 @@ extension HTTPProblem {
     case .unsupportedVersion: "The only HTTP versions understood are 1.0 and 1.1."
     case .expectationFailed: "The only expectation understood is '100-continue'."
     case .tooManyConnections: "Too many connections to this gateway (limits.max_connections)."
+    case .tooManyConnectionsFromAddress: "Too many connections from this address (limits.max_connections_per_address)."
     }
   }
 }

@@ -57,9 +57,10 @@ extension GatewayCore {
     ConfigurationTable.keys.map(\.name).filter { name in
       let isFixed =
         name == "host" || name == "port" || name.hasPrefix("upstream.") || name == "log.file" || name == "log.format"
-        || name == "pool.token_file"
-        || ["limits.max_header_bytes", "limits.max_headers", "limits.max_url_bytes", "limits.max_connections"].contains(name)
-        || (name.hasPrefix("limits.") && (name.hasSuffix("_timeout_ms") || name.hasSuffix("_per_second")))
+        || name == "pool.token_file" || name == "trusted_proxies"
+        || ["limits.max_header_bytes", "limits.max_headers", "limits.max_url_bytes"].contains(name)
+        || name.hasPrefix("limits.max_connections")
+        || (name.hasPrefix("limits.") && (name.hasSuffix("_ms") || name.hasSuffix("_per_second")))
       return isFixed && ConfigurationTable.text(of: name, in: old) != ConfigurationTable.text(of: name, in: new)
     }
   }

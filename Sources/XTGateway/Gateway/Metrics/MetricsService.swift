@@ -18,7 +18,9 @@ package final class MetricsService: HTTPService {
     http.respond(Response.metrics(common), body: MetricsPage(core).render())
   }
 
-  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (
+    head: HTTPResponseHead, body: ByteBuffer
+  ) {
     Response.error(.http(problem), core.answerHead("req_\(core.identifiers.next())", nil))
   }
 }

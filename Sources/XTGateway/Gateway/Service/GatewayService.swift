@@ -5,14 +5,18 @@ import Wire
 /// Answers requests: checks the route, the method and the key, and hands chats to an exchange of their own.
 package final class GatewayService: HTTPService {
   private let core: GatewayCore
+  private let trustedProxies: [IPNetwork]
 
-  package init(_ core: GatewayCore) { self.core = core }
+  package init(_ core: GatewayCore) {
+    self.core = core
+    trustedProxies = core.configuration.trustedProxies
+  }
 
   package func requestStarted(_ http: HTTPServerExchange) {
     let route = Route(path: http.head.path).flatMap(existing)
     var record = AccessRecord(
-      requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other", client: http.peerAddress,
-      startedAt: core.loop.now)
+      requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other",
+      client: clientAddress(of: http.peerAddress, http.head.headers, trusted: trustedProxies), startedAt: core.loop.now)
     guard let route else { return refuse(.unknownURL(path: http.head.path), http, &record) }
     if http.head.method == .options {
       return respond(Response.preflight(core.answerHead(record.requestID, nil), allow: route.allowed), ByteBuffer(), http, &record)
@@ -30,11 +34,14 @@ package final class GatewayService: HTTPService {
     }
   }
 
-  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?) -> (head: HTTPResponseHead, body: ByteBuffer) {
+  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (
+    head: HTTPResponseHead, body: ByteBuffer
+  ) {
     let error = GatewayError.http(problem)
     var record = AccessRecord(
       requestID: head.map(requestID) ?? "req_\(core.identifiers.next())", method: head?.method.text ?? "",
-      route: head.flatMap { Route(path: $0.path)?.template } ?? "other", client: "", startedAt: core.loop.now)
+      route: head.flatMap { Route(path: $0.path)?.template } ?? "other",
+      client: clientAddress(of: peerAddress, head?.headers, trusted: trustedProxies), startedAt: core.loop.now)
     record.status = error.status
     record.error = error
     core.finished(record)

@@ -1,0 +1,65 @@
+import CUV
+
+/// Work that goes on in a later turn of the loop.
+package protocol TurnWork: AnyObject {
+  func runTurn()
+}
+
+/// What waits for a later turn, first come first served, and only so much of it a turn: between two turns the loop looks after
+/// sockets and timers, so whoever always has more to do cannot keep it from the others.
+///
+/// An idle handle and no timer of 0 ms: libuv before 1.45 runs such a timer again in the same turn when its callback starts it.
+final class TurnQueue: LoopHandle {
+  /// How much is run in a turn.
+  static let batch = 16
+
+  private var waiting: [any TurnWork] = []
+  /// The next one's place; what stands before it has run.
+  private var next = 0
+
+  init(loop: EventLoop) {
+    super.init(loop: loop, uv_idle_t.self)
+    UVError.mustSucceed(uv_idle_init(loop.uv, idle), "uv_idle_init")
+    didOpen()
+  }
+
+  private var idle: UnsafeMutablePointer<uv_idle_t> { memory.assumingMemoryBound(to: uv_idle_t.self) }
+
+  func add(_ work: any TurnWork) {
+    guard isOpen else { return }
+    if waiting.isEmpty { UVError.mustSucceed(uv_idle_start(idle, turnDidBegin), "uv_idle_start") }
+    waiting.append(work)
+  }
+
+  override func close() {
+    waiting = []
+    super.close()
+  }
+
+  fileprivate func run() {
+    loop.enter()
+    // What is added meanwhile is for the next turn.
+    for _ in 0..<min(Self.batch, waiting.count - next) {
+      let work = waiting[next]
+      next += 1
+      work.runTurn()
+    }
+    forget()
+    loop.leave()
+  }
+
+  private func forget() {
+    if next >= waiting.count {
+      waiting.removeAll(keepingCapacity: waiting.count <= 1024)
+      next = 0
+      if isOpen { UVError.mustSucceed(uv_idle_stop(idle), "uv_idle_stop") }
+    } else if next >= 1024 {
+      waiting.removeFirst(next)
+      next = 0
+    }
+  }
+}
+
+private func turnDidBegin(_ idle: UnsafeMutablePointer<uv_idle_t>?) {
+  Unmanaged<TurnQueue>.fromOpaque(idle!.pointee.data).takeUnretainedValue().run()
+}
