@@ -6,7 +6,7 @@ import Wire
 @Suite("Client addresses") struct ClientAddressTests {
   /// The address that a request with these `X-Forwarded-For` lines comes from.
   private func client(_ peer: String, _ lines: [String], trusted: [String]) throws -> String {
-    var parser = HTTPRequestParser()
+    var parser = HTTPRequestParser(limits: .init())
     let text = "GET / HTTP/1.1\r\nHost: a\r\n" + lines.map { "X-Forwarded-For: \($0)\r\n" }.joined() + "\r\n"
     var taken = 0
     let head = try Array(text.utf8).withUnsafeBytes { try parser.parse($0, consumed: &taken) }
