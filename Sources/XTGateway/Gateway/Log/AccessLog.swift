@@ -51,7 +51,8 @@ struct AccessLog {
         ("ttft_ms", record.firstPieceAt.map { .int(Int($0 - record.startedAt)) }),
         ("duration_ms", .int(Int(now - record.startedAt))),
         ("pieces", record.pieces > 0 ? .int(record.pieces) : nil), ("prompt_tokens", record.usage.map { .int($0.prompt) }),
-        ("completion_tokens", record.usage.map { .int($0.completion) }), ("bytes", .int(record.bytes)), ("client", .text(record.client)),
+        ("completion_tokens", record.usage.map { .int($0.completion) }), ("bytes", .int(record.bytes)),
+        ("client", .text(record.client)),
         ("error", record.isAbandoned ? .text("client_closed") : record.error.map { .text($0.code) }),
       ])
   }
