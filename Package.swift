@@ -37,7 +37,7 @@ let package = Package(
     layer("Gateway", ["EventLoop", "HTTPClient", "HTTPServer", "OpenAI", "Wire", "XSTech", log]),
     .executableTarget(
       name: "App",
-      dependencies: ["EventLoop", "Gateway", "HTTPClient", "HTTPServer", arguments, log],
+      dependencies: ["EventLoop", "Gateway", "HTTPClient", "HTTPServer", "Wire", log],
       path: "Sources/XTGateway/App"),
     .executableTarget(
       name: "XSTechSimulator",

@@ -49,9 +49,9 @@ final class Simulator: HTTPService {
     exchange.readBody(limit: Self.bodyLimit)
   }
 
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer) {
+  func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
     let answer = Answer.failure(problem.status, "\(problem)", status: problem.status)
-    return (answer.head, answer.body)
+    return HTTPRefusal(answer.head, answer.body)
   }
 
   func handle(_ exchange: HTTPServerExchange, _ body: ByteBuffer) {

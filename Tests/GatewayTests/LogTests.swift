@@ -39,7 +39,7 @@ import XSTech
     let fields = [
       "ts", "level", "msg", "request_id", "key", "model", "account", "method", "route", "status", "stream", "blame", "attempts",
       "ttft_ms",
-      "duration_ms", "pieces", "prompt_tokens", "completion_tokens", "client", "error",
+      "duration_ms", "pieces", "prompt_tokens", "completion_tokens", "bytes", "client", "error",
     ]
     for field in fields { #expect(line[field] != nil, "\(field)") }
     #expect(line["level"] as? String == "info")

@@ -89,8 +89,9 @@ final class TestService: HTTPService {
 
   func requestStarted(_ exchange: HTTPServerExchange) { handler(exchange) }
 
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer) {
-    (HTTPResponseHead(status: problem.status), ByteBuffer("refused \(problem.status) \(head?.path ?? "-")"))
+  func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
+    HTTPRefusal(
+      HTTPResponseHead(status: problem.status), ByteBuffer("refused \(problem.status) \(exchange?.head.path ?? "-")"))
   }
 }
 

@@ -30,11 +30,13 @@ def test_version_and_help(tmp_path):
     assert result.returncode == 0 and re.search(r"\d+\.\d+\.\d+", result.stdout)
     result = run(tmp_path, "--help")
     assert result.returncode == 0
-    for word in ["serve", "check-config"]:
+    for word in ["serve", "check-config", "healthcheck", "--config", "XTGATEWAY_CONFIG"]:
         assert word in result.stdout
-    for command in ["serve", "check-config"]:
-        result = run(tmp_path, command, "--help")
-        assert result.returncode == 0 and "--config" in result.stdout
+    assert all(len(line) < 80 for line in result.stdout.splitlines())
+    for command in ["serve", "check-config", "healthcheck"]:
+        for arguments in [[command, "--help"], ["-h", command], ["help", command]]:
+            result = run(tmp_path, *arguments)
+            assert result.returncode == 0 and f"{command}" in result.stdout and "Exit status" in result.stdout
 
 
 def test_simulator_help_lists_the_faults(tmp_path):
@@ -179,9 +181,28 @@ def test_a_taken_port(tmp_path, gateway):
     assert str(gateway.port) in result.stderr
 
 
-def test_wrong_arguments(tmp_path):
-    result = run(tmp_path, "--no-such-option")
-    assert result.returncode not in (0, 69, 78) and "no-such-option" in result.stderr
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--no-such-option"], ["--no-such-option"]),
+        (["--confg", "x"], ["--confg", '"--config"']),
+        (["healtcheck"], ["healtcheck", '"healthcheck"']),
+        (["serve", "serve"], ["unexpected", "serve"]),
+        (["check-config", "--config"], ["--config"]),
+    ],
+)
+def test_wrong_arguments(tmp_path, arguments, words):
+    result = run(tmp_path, *arguments)
+    assert result.returncode == 64 and result.stdout == ""
+    for word in [*words, "--help"]:
+        assert word in result.stderr
+
+
+def test_the_last_word_on_the_configuration_counts(tmp_path):
+    for port in (8301, 8302):
+        (tmp_path / f"{port}.json").write_text(json.dumps({"port": port}))
+    for arguments in [["--config", "8301.json", "--config=8302.json"], ["--config=8301.json", "--config", "8302.json"]]:
+        assert json.loads(run(tmp_path, "check-config", *arguments).stdout)["port"] == 8302
 
 
 def served(program):

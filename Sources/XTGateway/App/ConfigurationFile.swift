@@ -10,6 +10,8 @@ import Gateway
 /// Exit codes, as sysexits.h has them.
 enum ExitStatus {
   static let success: Int32 = 0
+  static let unhealthy: Int32 = 1
+  static let wrongUsage: Int32 = 64
   static let cannotListen: Int32 = 69
   static let softwareError: Int32 = 70
   static let invalidConfiguration: Int32 = 78

@@ -22,14 +22,21 @@ extension HTTPConnection {
 
   // MARK: What an exchange does
 
-  func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
+  /// Bytes appended since the present response began, its head included, framing of a chunk that is still open left out.
+  var responseBytes: Int { responseStart.map { sentBytes + unsentBytes - $0 } ?? 0 }
+  /// Those of them that the socket has taken.
+  var responseBytesTaken: Int { responseStart.map { max(0, sentBytes - $0) } ?? 0 }
+
+  /// - Returns: the bytes of the response.
+  func respond(_ head: HTTPResponseHead, body: ByteBuffer) -> Int {
     let isHead = exchange?.head.method == .head
     let minorVersion = exchange?.head.minorVersion ?? 1
     exchange = nil
     forgetBody()
     send(.responseStarted(bodyRemaining: bodyRemaining, delimitedByClose: false))
-    write(head, body: body, isHead: isHead, minorVersion: minorVersion)
+    let bytes = write(head, body: body, isHead: isHead, minorVersion: minorVersion)
     send(.responseEnded(close: false))
+    return bytes
   }
 
   func startStream(_ head: HTTPResponseHead) {
@@ -38,6 +45,7 @@ extension HTTPConnection {
     streamForm = exchange.head.method == .head ? .dropped : isChunked ? .chunked : .delimitedByClose
     forgetBody()
     send(.responseStarted(bodyRemaining: bodyRemaining, delimitedByClose: !isChunked))
+    responseStart = sentBytes + unsentBytes
     let buffer = output.open(server.pool)
     head.encode(into: buffer)
     if isChunked { buffer.append("transfer-encoding: chunked\r\n") }
@@ -61,12 +69,16 @@ extension HTTPConnection {
     }
   }
 
-  func endStream(close: Bool) {
+  /// - Returns: the bytes of the response.
+  func endStream(close: Bool) -> Int {
     output.closeChunk()
     if streamForm == .chunked { output.open(server.pool).append("0\r\n\r\n") }
+    let bytes = responseBytes
+    responseStart = nil
     exchange = nil
     send(.responseEnded(close: close))
     schedule()
+    return bytes
   }
 
   func abort() {
@@ -79,16 +91,17 @@ extension HTTPConnection {
     let head = exchange?.head
     // It may be large, and the connection may linger.
     forgetBody()
-    let answer = server.service.refusal(problem, head: head, peerAddress: peerAddress)
-    write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1)
+    let answer = server.service.refusal(problem, of: exchange, peerAddress: peerAddress)
+    answer.onWritten(write(answer.head, body: answer.body, isHead: head?.method == .head, minorVersion: head?.minorVersion ?? 1))
     exchange?.wasRefused = true
     endExchange()
   }
 
   // MARK: Heads
 
-  private func write(_ head: HTTPResponseHead, body: ByteBuffer, isHead: Bool, minorVersion: Int) {
+  private func write(_ head: HTTPResponseHead, body: ByteBuffer, isHead: Bool, minorVersion: Int) -> Int {
     let buffer = output.open(server.pool)
+    let before = buffer.count
     head.encode(into: buffer)
     let hasBody = !HTTPStatus.hasNoBody(head.status)
     if hasBody {
@@ -99,6 +112,7 @@ extension HTTPConnection {
     endHead(buffer, minorVersion: minorVersion)
     if hasBody && !isHead { buffer.append(body.bytes) }
     schedule()
+    return buffer.count - before
   }
 
   private func endHead(_ buffer: ByteBuffer, minorVersion: Int) {
@@ -112,6 +126,11 @@ extension HTTPConnection {
   }
 
   // MARK: Writing
+
+  func noteSent(_ count: Int) {
+    sentBytes &+= count
+    server.sentBytes &+= count
+  }
 
   /// Offers what has gathered to the socket. `taken`: the socket has just taken something.
   func flush(taken: Bool) {
@@ -137,7 +156,7 @@ extension HTTPConnection {
     // and cannot keep this one going for ever.
     if !output.isBackedUp && !buffer.isEmpty {
       taken = try tcp.tryWrite(buffer.bytes)
-      server.sentBytes &+= taken
+      noteSent(taken)
       buffer.consume(taken)
     }
     if buffer.isEmpty {

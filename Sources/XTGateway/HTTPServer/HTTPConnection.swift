@@ -17,6 +17,10 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
   @exclusivity(unchecked) var exchange: HTTPServerExchange?
   /// Of the exchange's stream, once it has begun.
   var streamForm = StreamForm.dropped
+  /// Bytes that the socket has taken since the connection was made.
+  @exclusivity(unchecked) var sentBytes = 0
+  /// `sentBytes` and what was unsent when the present response began; nil before that.
+  var responseStart: Int?
   /// Where this stands in the server's list.
   var slot = 0
   var parser: HTTPRequestParser
@@ -83,7 +87,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
 
   func connection(_ connection: TCPConnection, didWrite buffer: ByteBuffer) {
     server.pool.give(buffer)
-    server.sentBytes &+= output.inFlight
+    noteSent(output.inFlight)
     output.inFlight = 0
     flush(taken: true)
     processKept()

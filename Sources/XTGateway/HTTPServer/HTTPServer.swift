@@ -125,15 +125,16 @@ extension HTTPServer: TCPListenerDelegate {
   /// Answers without looking at what was asked. A fresh socket takes so little at once.
   private func turnAway(_ tcp: TCPConnection, _ problem: HTTPProblem) {
     defer { tcp.close() }
-    let (head, body) = service.refusal(problem, head: nil, peerAddress: tcp.peerAddress)
+    let refusal = service.refusal(problem, of: nil, peerAddress: tcp.peerAddress)
     let answer = ByteBuffer()
-    head.encode(into: answer)
+    refusal.head.encode(into: answer)
     answer.append("content-length: ")
-    answer.append(decimal: body.count)
+    answer.append(decimal: refusal.body.count)
     answer.append("\r\n")
     date.append(to: answer)
     answer.append("connection: close\r\n\r\n")
-    answer.append(body.bytes)
+    answer.append(refusal.body.bytes)
+    refusal.onWritten(answer.count)
     do throws(UVError) { sentBytes &+= try tcp.tryWrite(answer.bytes) } catch {
       // The client has gone again, and is not owed anything.
     }

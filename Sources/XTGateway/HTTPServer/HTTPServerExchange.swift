@@ -10,6 +10,9 @@ package final class HTTPServerExchange {
   package var delegate: (any HTTPServerExchangeDelegate)?
   /// Whether the server itself answered the request with a refusal (and told the service so); set before `exchangeDidClose`.
   package internal(set) var wasRefused = false
+  /// Bytes of the response once the exchange has ended, its head and framing included: of a complete one all of them, of another those that
+  /// the socket took.
+  package private(set) var responseBytes = 0
   /// Nil as soon as the exchange has ended.
   @exclusivity(unchecked) private var connection: HTTPConnection?
   private var isStreaming = false
@@ -31,7 +34,7 @@ package final class HTTPServerExchange {
   /// Adds `date`, `content-length`, `connection`. Without effect once a response has been started.
   package func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
     guard !isStreaming, let connection = detach() else { return }
-    connection.respond(head, body: body)
+    responseBytes = connection.respond(head, body: body)
   }
 
   /// Sends a response's head and begins its stream: chunked over HTTP/1.1, ended by closing over HTTP/1.0.
@@ -54,11 +57,15 @@ package final class HTTPServerExchange {
   /// Ends the stream properly; `close`: and the connection with it.
   package func endStream(close: Bool = false) {
     guard isStreaming, let connection = detach() else { return }
-    connection.endStream(close: close)
+    responseBytes = connection.endStream(close: close)
   }
 
   /// Breaks the connection off (RST), so that the client sees a cut and no clean end.
-  package func abort() { detach()?.abort() }
+  package func abort() {
+    guard let connection = detach() else { return }
+    responseBytes = connection.responseBytesTaken
+    connection.abort()
+  }
 
   /// Bytes of the response that the socket has not taken yet.
   package var unsentBytes: Int { connection?.unsentBytes ?? 0 }
@@ -69,7 +76,7 @@ package final class HTTPServerExchange {
   /// The connection has no more to do with it, and there was no complete response.
   func closedByConnection() {
     let told = delegate
-    _ = detach()
+    responseBytes = detach()?.responseBytesTaken ?? 0
     told?.exchangeDidClose(self)
   }
 

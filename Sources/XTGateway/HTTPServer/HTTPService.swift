@@ -63,9 +63,19 @@ package enum HTTPProblem: Error, Equatable, Sendable {
 package protocol HTTPService: AnyObject {
   /// A request's head is complete and valid. Answer through `exchange`, now or later; set `exchange.delegate` to hear of it.
   func requestStarted(_ exchange: HTTPServerExchange)
-  /// The answer to a request that the server itself refuses (status from `problem.status`); `head` where it got that far.
-  /// `peerAddress`: as in `HTTPServerExchange`.
-  func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (head: HTTPResponseHead, body: ByteBuffer)
+  /// The answer to a request that the server itself refuses (status from `problem.status`); `exchange` where its head was read.
+  func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal
+}
+
+package struct HTTPRefusal {
+  package let head: HTTPResponseHead
+  package let body: ByteBuffer
+  /// Called at once with the bytes of the whole response.
+  package let onWritten: (_ bytes: Int) -> Void
+
+  package init(_ head: HTTPResponseHead, _ body: ByteBuffer, onWritten: @escaping (_ bytes: Int) -> Void = { _ in }) {
+    (self.head, self.body, self.onWritten) = (head, body, onWritten)
+  }
 }
 
 package protocol HTTPServerExchangeDelegate: AnyObject {

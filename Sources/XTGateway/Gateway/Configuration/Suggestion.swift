@@ -1,5 +1,5 @@
 /// ` (did you mean "…"?)` for the nearest of `words`, if one is near; empty otherwise.
-func suggestion(for word: String, among words: [String]) -> String {
+package func suggestion(for word: String, among words: [String]) -> String {
   let limit = max(2, word.count / 3)
   let nearest = words.map { ($0, editDistance(word, $0, limit: limit)) }.min { $0.1 < $1.1 }
   guard let nearest, nearest.1 <= limit else { return "" }

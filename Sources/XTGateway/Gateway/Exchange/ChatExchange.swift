@@ -313,6 +313,7 @@ final class ChatExchange {
     record.error = error
     if case .modelUnavailable = error, lease != nil { core.modelHealth.failed(model, core.loop.now) }
     if let encoder, encoder.isCommitted {
+      record.status = 200
       encoder.fail(error)
     } else {
       record.status = error.status
@@ -344,6 +345,7 @@ final class ChatExchange {
     }
     noteMessage(record.isAbandoned ? "cancelled" : record.error?.code ?? "ok")
     record.pieces = reader.pieces
+    record.bytes = http.responseBytes
     record.attempts = state.attempts
     // A refusal by the server itself is counted and logged where it is made.
     if !http.wasRefused { core.finished(record) }

@@ -21,6 +21,8 @@ struct AccessRecord {
   /// Accounts tried.
   var attempts = 0
   var usage: Usage?
+  /// Of the response, its head included: what was written, or what the socket took of an answer that was broken off.
+  var bytes = 0
 
   init(requestID: String, method: String, route: String, client: String, startedAt: UInt64) {
     (self.requestID, self.method, self.route, self.client) = (requestID, method, route, client)
@@ -49,7 +51,8 @@ struct AccessLog {
         ("ttft_ms", record.firstPieceAt.map { .int(Int($0 - record.startedAt)) }),
         ("duration_ms", .int(Int(now - record.startedAt))),
         ("pieces", record.pieces > 0 ? .int(record.pieces) : nil), ("prompt_tokens", record.usage.map { .int($0.prompt) }),
-        ("completion_tokens", record.usage.map { .int($0.completion) }), ("client", .text(record.client)),
+        ("completion_tokens", record.usage.map { .int($0.completion) }), ("bytes", .int(record.bytes)),
+        ("client", .text(record.client)),
         ("error", record.isAbandoned ? .text("client_closed") : record.error.map { .text($0.code) }),
       ])
   }

@@ -18,9 +18,8 @@ package final class MetricsService: HTTPService {
     http.respond(Response.metrics(common), body: MetricsPage(core).render())
   }
 
-  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (
-    head: HTTPResponseHead, body: ByteBuffer
-  ) {
-    Response.error(.http(problem), core.answerHead("req_\(core.identifiers.next())", nil))
+  package func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
+    let answer = Response.error(.http(problem), core.answerHead("req_\(core.identifiers.next())", nil))
+    return HTTPRefusal(answer.head, answer.body)
   }
 }

@@ -34,18 +34,24 @@ package final class GatewayService: HTTPService {
     }
   }
 
-  package func refusal(_ problem: HTTPProblem, head: HTTPRequestHead?, peerAddress: String) -> (
-    head: HTTPResponseHead, body: ByteBuffer
-  ) {
+  package func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
     let error = GatewayError.http(problem)
-    var record = AccessRecord(
-      requestID: head.map(requestID) ?? "req_\(core.identifiers.next())", method: head?.method.text ?? "",
-      route: head.flatMap { Route(path: $0.path)?.template } ?? "other",
-      client: clientAddress(of: peerAddress, head?.headers, trusted: trustedProxies), startedAt: core.loop.now)
+    let head = exchange?.head
+    var record =
+      (exchange?.delegate as? ChatExchange)?.record
+      ?? AccessRecord(
+        requestID: head.map(requestID) ?? "req_\(core.identifiers.next())", method: head?.method.text ?? "",
+        route: head.flatMap { Route(path: $0.path)?.template } ?? "other",
+        client: clientAddress(of: peerAddress, head?.headers, trusted: trustedProxies),
+        startedAt: core.loop.now)
     record.status = error.status
     record.error = error
-    core.finished(record)
-    return Response.error(error, core.answerHead(record.requestID, nil))
+    let answer = Response.error(error, core.answerHead(record.requestID, nil))
+    return HTTPRefusal(answer.head, answer.body) { [core, record] bytes in
+      var record = record
+      record.bytes = bytes
+      core.finished(record)
+    }
   }
 
   // MARK: Routes
@@ -66,7 +72,10 @@ package final class GatewayService: HTTPService {
   private func sendModels(_ route: Route, _ http: HTTPServerExchange, _ record: AccessRecord) {
     core.models.withCatalog { [self] answer in
       var record = record
-      guard http.isOpen else { return }
+      guard http.isOpen else {
+        record.isAbandoned = true
+        return core.finished(record)
+      }
       switch (answer, route) {
       case (.failure(let error), _): refuse(error, http, &record)
       case (.success(let catalog), .model(let id)):
@@ -129,6 +138,7 @@ package final class GatewayService: HTTPService {
   private func respond(_ head: HTTPResponseHead, _ body: ByteBuffer, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
     record.status = head.status
     http.respond(head, body: body)
+    record.bytes = http.responseBytes
     core.finished(record)
   }
 
