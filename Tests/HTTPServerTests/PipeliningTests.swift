@@ -103,12 +103,10 @@ struct PipeliningTests {
     let modest = try TestClient(server.port)
     modest.send(request("/first"))
     #expect(modest.response().body == "ok")
-    // The loop stands still until everything has been sent, so that all of it is there in one turn.
-    let sent = OnLoop(value: DispatchSemaphore(value: 0))
-    server.post { _ in sent.value.wait() }
+    let loop = server.hold()
     for client in greedy { client.send(String(repeating: request("/greedy"), count: 400)) }
     modest.send(request("/modest"))
-    sent.value.signal()
+    loop.signal()
     for client in greedy {
       for _ in 0..<400 { #expect(client.response().body == "ok") }
     }
@@ -139,14 +137,10 @@ struct PipeliningTests {
     let client = try TestClient(server.port)
     client.send(request("/"))
     #expect(client.response().body == "ok")
-    let sent = OnLoop(value: DispatchSemaphore(value: 0))
-    server.post { server in
-      sent.value.wait()
-      // In the same turn, before the requests are read.
-      server.drain {}
-    }
+    // In the turn in which the requests arrive, but before they are read.
+    let loop = server.hold { $0.drain {} }
     client.send(String(repeating: request("/"), count: 50))
-    sent.value.signal()
+    loop.signal()
     // Either the connection was closed while it was idle, or the next answer is its last.
     let rest = client.readToEnd()
     #expect(rest.isEmpty || rest.components(separatedBy: "HTTP/1.1 200").count == 2 && rest.contains("connection: close"))

@@ -63,6 +63,18 @@ final class TestServer: Sendable {
     inbox.post { body(server.value) }
   }
 
+  /// Stops the loop until the returned semaphore is signalled, so that what arrives meanwhile is there in one turn; then runs `body`.
+  func hold(_ body: @escaping @Sendable (HTTPServer) -> Void = { _ in }) -> DispatchSemaphore {
+    let (began, goesOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    post { server in
+      began.signal()
+      goesOn.wait()
+      body(server)
+    }
+    began.wait()
+    return goesOn
+  }
+
   /// Waits until the loop's `condition` holds; a test that waits in vain hangs into the harness's time limit of 10 s.
   func wait(_ what: String, until condition: @escaping @Sendable (HTTPServer) -> Bool) -> Bool {
     for _ in 0..<5000 {
