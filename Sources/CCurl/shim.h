@@ -77,6 +77,11 @@ static inline CURLcode ccurl_get_private(CURL *easy, void **pointer) {
   return code;
 }
 
+/* Of a connection made with CURLOPT_CONNECT_ONLY. */
+static inline CURLcode ccurl_get_active_socket(CURL *easy, curl_socket_t *socket) {
+  return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, socket);
+}
+
 static inline CURLMcode ccurl_multi_set_number(CURLM *multi, CURLMoption option, long value) {
   return curl_multi_setopt(multi, option, value);
 }

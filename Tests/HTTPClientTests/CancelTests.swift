@@ -90,13 +90,16 @@ import Wire
       let (outer, inner, victim) = (Recorder(), Recorder(), Recorder())
       rig.server.onRequest = { connection, request in if !request.line.contains("silent") { connection.respond("ok") } }
       let silent = rig.client.start(
-        HTTPClientRequest(method: .get, url: rig.url + "silent", headers: HTTPClientHeaders([]), mayBeSentTwice: false),
+        HTTPClientRequest(
+          method: .get, base: HTTPBaseURL(rig.url), path: "/silent", headers: HTTPClientHeaders([]), mayBeSentTwice: false),
         delegate: victim)
       let act = {
         silent.cancel()
         rig.start(into: inner)
         rig.client.start(
-          HTTPClientRequest(method: .get, url: rig.url, headers: HTTPClientHeaders([]), mayBeSentTwice: false), delegate: victim
+          HTTPClientRequest(
+            method: .get, base: HTTPBaseURL(rig.url), path: "/", headers: HTTPClientHeaders([]), mayBeSentTwice: false),
+          delegate: victim
         ).cancel()
       }
       switch moment {
@@ -172,7 +175,8 @@ import Wire
             let endless = Recorder()
             endless.onBytes = { $0.pause() }
             rig.client.start(
-              HTTPClientRequest(method: .get, url: rig.url, headers: HTTPClientHeaders([]), mayBeSentTwice: false),
+              HTTPClientRequest(
+                method: .get, base: HTTPBaseURL(rig.url), path: "/", headers: HTTPClientHeaders([]), mayBeSentTwice: false),
               delegate: endless)
             rig.start(.get, "answer", into: Recorder())
           }

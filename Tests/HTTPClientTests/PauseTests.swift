@@ -44,7 +44,7 @@ import Wire
       let atPause = received
       let sentAtPause = sent
       #expect(transfer?.isPaused == true)
-      #expect(atPause > 0 && atPause <= rig.client.configuration.bufferSize)
+      #expect(atPause > 0 && atPause <= rig.client.configuration.readSize)
       #expect(sentAtPause < 24 * 1024 * 1024)
       rig.run(milliseconds: 100)
       #expect(received == atPause)

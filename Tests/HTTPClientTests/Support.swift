@@ -164,7 +164,8 @@ final class Rig {
       if unfinished == 0 { loop.stop() }
     }
     let request = HTTPClientRequest(
-      method: method, url: url ?? self.url + path, headers: HTTPClientHeaders(headers), body: body, mayBeSentTwice: mayBeSentTwice)
+      method: method, base: HTTPBaseURL(url ?? self.url + path), path: "", headers: HTTPClientHeaders(headers), body: body,
+      mayBeSentTwice: mayBeSentTwice)
     return client.start(request, delegate: recorder)
   }
 

@@ -18,7 +18,7 @@ package final class EventLoop {
   /// The one door for other threads.
   package let inbox: LoopInbox
   /// What every connection of the loop reads into: reads are handed out synchronously, so one buffer serves all.
-  let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  package let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
   private var state = State.open
   // Read or written at one stroke, so that no two accesses overlap; the run-time check for that has to be paid in every callback.

@@ -1,31 +1,39 @@
 import CCurl
 
-/// One of libcurl's easy handles, for one transfer after the other. What all transfers of a client share is set once; each finds its
-/// transfer by way of the handle.
+/// One of libcurl's easy handles, for one task after the other. What all tasks of a client share is set once; callbacks find their
+/// task by way of the handle.
 final class EasyHandle {
   let curl: UnsafeMutableRawPointer
   private let errorText = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
-  /// The present one.
-  @exclusivity(unchecked) unowned(unsafe) var transfer: HTTPTransfer?
+  /// The present one. Keeps it alive while libcurl works on it.
+  var task: CurlTask?
+  /// The same, if it is a whole transfer.
+  @exclusivity(unchecked) unowned(unsafe) var transfer: CurlTransfer?
+  /// The multi handle has it.
+  var isKnown = false
   /// The connection that the present transfer uses is made: false from the opening of a socket until a request is about to be sent.
   @exclusivity(unchecked) var isConnected = false
   /// What stands in the place of the method's name; kept by libcurl until it is told otherwise.
   private var customMethod: StaticString?
 
-  init(for client: HTTPClient) throws(EasyOptionError) {
+  init(for multi: CurlMulti) throws(EasyOptionError) {
     guard let curl = curl_easy_init() else {
       errorText.deallocate()
       throw EasyOptionError(code: CURLE_OUT_OF_MEMORY, option: CURLOPT_PRIVATE)
     }
     self.curl = curl
-    let object = Unmanaged.passUnretained(self).toOpaque()
-    try set(CURLOPT_PRIVATE, object)
+    try set(CURLOPT_PRIVATE, Unmanaged.passUnretained(self).toOpaque())
     try check(ccurl_set_error_text(curl, errorText), CURLOPT_ERRORBUFFER)
-    try setConnection(client.configuration)
-    try setCallbacks(object)
-    try check(ccurl_on_open_socket(curl, transferDidOpenSocket, object), CURLOPT_SOCKOPTFUNCTION)
-    let clientObject = Unmanaged.passUnretained(client).toOpaque()
-    try check(ccurl_on_close_socket(curl, clientSocketWillClose, clientObject), CURLOPT_CLOSESOCKETFUNCTION)
+    try setConnection(multi.configuration)
+    let multiObject = Unmanaged.passUnretained(multi).toOpaque()
+    try check(ccurl_on_close_socket(curl, multiClosesSocket, multiObject), CURLOPT_CLOSESOCKETFUNCTION)
+    switch multi.configuration.version {
+    case .http1:
+      try set(CURLOPT_CONNECT_ONLY, 1)
+      // Nothing is read through libcurl's own buffer.
+      try set(CURLOPT_BUFFERSIZE, 1024)
+    case .http2: try setTransfers(multi.configuration)
+    }
   }
 
   deinit {
@@ -43,13 +51,26 @@ final class EasyHandle {
   /// What libcurl says about the transfer's failure; empty if nothing.
   var errorDetails: String { String(cString: errorText) }
 
-  /// Sets everything that concerns `transfer`; the first option that libcurl refuses is thrown.
-  func prepare(_ transfer: HTTPTransfer) throws(EasyOptionError) {
+  /// The socket of a connection that was only made; nil if it is gone.
+  var activeSocket: Int32? {
+    var descriptor: curl_socket_t = -1
+    guard ccurl_get_active_socket(curl, &descriptor) == CURLE_OK, descriptor >= 0 else { return nil }
+    return descriptor
+  }
+
+  /// For a connection to `origin`, a URL.
+  func prepare(connectionTo origin: String) throws(EasyOptionError) {
+    errorText.pointee = 0
+    try set(CURLOPT_URL, origin)
+  }
+
+  func prepare(_ transfer: CurlTransfer) throws(EasyOptionError) {
     self.transfer = transfer
     isConnected = false
     errorText.pointee = 0
-    try set(CURLOPT_URL, transfer.request.url)
-    try check(ccurl_set_headers(curl, transfer.request.headers.list), CURLOPT_HTTPHEADER)
+    let request = transfer.request
+    try set(CURLOPT_URL, request.base.text + request.path)
+    try check(ccurl_set_headers(curl, request.headers.list), CURLOPT_HTTPHEADER)
     try setMethod(transfer)
   }
 
@@ -66,16 +87,18 @@ final class EasyHandle {
     try set(CURLOPT_TCP_NODELAY, 1)
     try set(CURLOPT_TCP_KEEPALIVE, 1)
     try set(CURLOPT_CONNECTTIMEOUT_MS, configuration.connectTimeoutMilliseconds)
-    try set(CURLOPT_MAXAGE_CONN, configuration.maxIdleSeconds)
-    try set(CURLOPT_BUFFERSIZE, configuration.bufferSize)
     if let file = configuration.caFile { try set(CURLOPT_CAINFO, file) }
     let version = configuration.version == .http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1
     try set(CURLOPT_HTTP_VERSION, Int(version))
-    // Waits for a connection that others use rather than opening one more.
-    if configuration.multiplexes { try set(CURLOPT_PIPEWAIT, 1) }
   }
 
-  private func setCallbacks(_ object: UnsafeMutableRawPointer) throws(EasyOptionError) {
+  private func setTransfers(_ configuration: HTTPClientConfiguration) throws(EasyOptionError) {
+    try set(CURLOPT_MAXAGE_CONN, configuration.maxIdleSeconds)
+    try set(CURLOPT_BUFFERSIZE, configuration.bufferSize)
+    // Waits for a connection that others use rather than opening one more.
+    if configuration.multiplexes { try set(CURLOPT_PIPEWAIT, 1) }
+    let object = Unmanaged.passUnretained(self).toOpaque()
+    try check(ccurl_on_open_socket(curl, transferDidOpenSocket, object), CURLOPT_SOCKOPTFUNCTION)
     try check(ccurl_on_header(curl, transferDidReceiveHeader, object), CURLOPT_HEADERFUNCTION)
     try check(ccurl_on_body(curl, transferDidReceiveBody, object), CURLOPT_WRITEFUNCTION)
     try check(ccurl_on_sending(curl, transferWillSend, object), CURLOPT_PREREQFUNCTION)
@@ -83,7 +106,7 @@ final class EasyHandle {
     try check(ccurl_on_seek(curl, transferRewindsBody, object), CURLOPT_SEEKFUNCTION)
   }
 
-  private func setMethod(_ transfer: HTTPTransfer) throws(EasyOptionError) {
+  private func setMethod(_ transfer: CurlTransfer) throws(EasyOptionError) {
     let method = transfer.request.method
     // POST and PUT have a body even if it is empty, and say so (RFC 9110 8.6).
     let hasBody = transfer.body.count > 0 || method == .post || method == .put

@@ -14,12 +14,16 @@ package struct HTTPClientError: Error, Sendable, Equatable {
     case invalidResponse
   }
   package let kind: Kind
-  /// libcurl's code and words ("CURLE_COULDNT_CONNECT (7): Failed to connect to …"), for the log.
+  /// For the log; of failed connections libcurl's code and words ("CURLE_COULDNT_CONNECT (7): Failed to connect to …").
   package let message: String
   package init(kind: Kind, message: String) { (self.kind, self.message) = (kind, message) }
 }
 
 extension HTTPClientError {
+  /// A reused connection died, and the first sending may have arrived.
+  static let mayNotBeSentTwice = HTTPClientError(
+    kind: .noResponse, message: "a reused connection died without an answer; the request may not be sent twice")
+
   /// How far a transfer had come when it failed.
   struct Progress {
     /// How often a request was about to be sent: libcurl tells before the first byte of each sending.

@@ -1,22 +1,34 @@
 import CCurl
 import Wire
 
-/// Header lines for requests, made once and shared (libcurl's list): "authorization: …". Control bytes in them become spaces, so
-/// that nothing can be injected. Lines that libcurl would add by itself (`Expect`, a form's content type) are suppressed.
+/// Header lines for requests, made once and shared: "authorization: …". Control bytes in them become spaces, so that nothing can be
+/// injected.
 package final class HTTPClientHeaders {
-  private(set) var list: UnsafeMutablePointer<curl_slist>?
+  /// The lines as they are sent, each with its end.
+  let block = ByteBuffer()
+  private let lines: [String]
+  /// The same for libcurl. Lines that it would add by itself (`Expect`, a form's content type) are suppressed.
+  private(set) lazy var list: UnsafeMutablePointer<curl_slist>? = makeList()
+  private var hasList = false
 
   package init(_ lines: [String]) {
-    for line in lines { append(Self.clean(line)) }
-    append("Expect:")
-    if !lines.contains(where: Self.isContentType) { append("Content-Type:") }
+    self.lines = lines.map(Self.clean)
+    for line in self.lines {
+      block.append(line)
+      block.append("\r\n")
+    }
   }
 
-  deinit { curl_slist_free_all(list) }
+  deinit { if hasList { curl_slist_free_all(list) } }
 
-  private func append(_ line: String) {
-    guard let longer = curl_slist_append(list, line) else { fatalError("out of memory: cannot add a header line") }
-    list = longer
+  private func makeList() -> UnsafeMutablePointer<curl_slist>? {
+    hasList = true
+    var list: UnsafeMutablePointer<curl_slist>?
+    for line in lines + ["Expect:"] + (lines.contains(where: Self.isContentType) ? [] : ["Content-Type:"]) {
+      guard let longer = curl_slist_append(list, line) else { fatalError("out of memory: cannot add a header line") }
+      list = longer
+    }
+    return list
   }
 
   private static func clean(_ line: String) -> String {

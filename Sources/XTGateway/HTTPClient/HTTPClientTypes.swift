@@ -12,8 +12,10 @@ package struct HTTPClientConfiguration: Sendable {
   package var multiplexes = false
   /// Largest number of idle connections kept.
   package var maxIdleConnections = 1024
-  /// libcurl's receive buffer of every running transfer, in bytes (at least 1024). One read hands out at most so much. Most of what
-  /// an open stream costs: 16 KiB were measured no faster, 4 KiB a tenth slower in bulk.
+  /// HTTP/1.1: one read takes at most so many bytes, and a paused transfer keeps at most so many. Not less than what a TLS record holds,
+  /// so that nothing waits in the TLS library behind a read that did not fill its buffer.
+  package var readSize = 16 * 1024
+  /// HTTP/2: libcurl's receive buffer of every running transfer, in bytes (at least 1024).
   package var bufferSize = 8 * 1024
   /// A response whose header lines (1xx and trailers included) are longer than this together is invalid.
   package var maxHeaderBytes = 64 * 1024
@@ -23,15 +25,21 @@ package struct HTTPClientConfiguration: Sendable {
 package struct HTTPClientRequest {
   package enum Method: Sendable { case get, post, put, delete }
   package var method: Method
-  package var url: String
+  package var base: HTTPBaseURL
+  /// Path and query, put behind the base URL as they are.
+  package var path: String
   package var headers: HTTPClientHeaders
   /// The body in parts, sent in order without being put together; kept until the transfer ends. A buffer may stand in several parts.
   package var body: [HTTPClientBodyPart]
-  /// Whether libcurl may silently send again on a fresh connection when a reused one died without an answer. Only for calls that may
+  /// Whether it may silently be sent again on a fresh connection when a reused one died without an answer. Only for calls that may
   /// happen twice.
   package var mayBeSentTwice: Bool
-  package init(method: Method, url: String, headers: HTTPClientHeaders, body: [HTTPClientBodyPart] = [], mayBeSentTwice: Bool) {
-    (self.method, self.url, self.headers, self.body, self.mayBeSentTwice) = (method, url, headers, body, mayBeSentTwice)
+  package init(
+    method: Method, base: HTTPBaseURL, path: String, headers: HTTPClientHeaders, body: [HTTPClientBodyPart] = [],
+    mayBeSentTwice: Bool
+  ) {
+    (self.method, self.base, self.path, self.headers) = (method, base, path, headers)
+    (self.body, self.mayBeSentTwice) = (body, mayBeSentTwice)
   }
 }
 
@@ -42,24 +50,10 @@ package struct HTTPClientBodyPart {
   package init(_ buffer: ByteBuffer, _ range: Range<Int>? = nil) { (self.buffer, self.range) = (buffer, range ?? 0..<buffer.count) }
 }
 
-package struct HTTPClientResponseHead: Sendable {
-  package let status: Int
-  /// As received, nil if absent.
-  package let contentType: String?
-  /// In seconds, of a numeric Retry-After.
-  package let retryAfterSeconds: Int?
-  package let contentEncoding: String?
-  package let location: String?
-  package init(
-    status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil
-  ) {
-    (self.status, self.contentType, self.retryAfterSeconds) = (status, contentType, retryAfterSeconds)
-    (self.contentEncoding, self.location) = (contentEncoding, location)
-  }
-}
+package typealias HTTPClientResponseHead = HTTPReceivedHead
 
-/// What a transfer tells. All calls come on the loop's thread, from inside libcurl's callbacks or right after them:
-/// a delegate may call `pause`, `resume`, `cancel` and `HTTPClient.start` from here.
+/// What a transfer tells. All calls come on the loop's thread, never from within `start`: a
+/// delegate may call `pause`, `resume`, `cancel` and `HTTPClient.start` from here.
 package protocol HTTPTransferDelegate: AnyObject {
   /// The final response's head (1xx skipped), before its first byte of body; once.
   func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead)

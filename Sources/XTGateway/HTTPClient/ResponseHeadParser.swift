@@ -21,10 +21,7 @@ struct ResponseHeadParser {
 
   private var state = State.status
   private var bytesLeft: Int
-  private var contentType: String?
-  private var retryAfter: Int?
-  private var contentEncoding: String?
-  private var location: String?
+  private var fields = HTTPReceivedFields()
 
   init(maxBytes: Int) { bytesLeft = maxBytes }
 
@@ -53,10 +50,7 @@ struct ResponseHeadParser {
         return status == 101 ? .invalid : .more
       }
       state = .done
-      return .head(
-        HTTPClientResponseHead(
-          status: status, contentType: contentType, retryAfterSeconds: retryAfter, contentEncoding: contentEncoding,
-          location: location))
+      return .head(fields.head(status: status))
     }
   }
 
@@ -70,26 +64,14 @@ struct ResponseHeadParser {
     return status
   }
 
-  /// Of a field that came twice the first counts.
   private mutating func field(_ line: UnsafeRawBufferPointer) {
     guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else { return }
-    let name = Self.slice(line, 0, colon)
-    let value = Self.trim(Self.slice(line, colon + 1, line.count))
-    // Told apart by length first: most fields are of no interest.
-    switch name.count {
-    case 8 where location == nil && ASCII.equalsIgnoringCase(name, "location"): location = Self.text(value)
-    case 11 where retryAfter == nil && ASCII.equalsIgnoringCase(name, "retry-after"): retryAfter = ASCII.decimal(value)
-    case 12 where contentType == nil && ASCII.equalsIgnoringCase(name, "content-type"): contentType = Self.text(value)
-    case 16 where contentEncoding == nil && ASCII.equalsIgnoringCase(name, "content-encoding"): contentEncoding = Self.text(value)
-    default: break
-    }
+    fields.note(name: Self.slice(line, 0, colon), value: Self.trim(Self.slice(line, colon + 1, line.count)))
   }
 
   private static func slice(_ bytes: UnsafeRawBufferPointer, _ from: Int, _ to: Int) -> UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(rebasing: bytes[from..<to])
   }
-
-  private static func text(_ bytes: UnsafeRawBufferPointer) -> String { String(decoding: bytes, as: UTF8.self) }
 
   private static func trim(_ bytes: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0d || byte == 0x0a }

@@ -41,8 +41,3 @@ struct UploadBody {
 
   mutating func rewind() { (part, offset) = (0, 0) }
 }
-
-extension HTTPClientBodyPart {
-  /// Valid until the buffer is changed.
-  var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(rebasing: buffer.bytes[range]) }
-}

@@ -10,9 +10,9 @@ package final class UpstreamClient {
   /// Hears of every call that is over: how it ended, and after how many milliseconds.
   var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
   private let client: HTTPClient
-  private let baseURL: String
+  private let base: HTTPBaseURL
   private let timeoutMilliseconds: UInt64
-  /// Whether libcurl may send a message again when a connection died without an answer (`pool.retry_ambiguous`).
+  /// Whether a message may be sent again when a connection died without an answer (`pool.retry_ambiguous`).
   var completionMayRepeat: Bool
   /// Header lines by account, made once for each token.
   private var accounts: [AccountHeaders] = []
@@ -46,7 +46,7 @@ package final class UpstreamClient {
       configuration.pool.errorPatterns, secrets: configuration.secrets)
     var url = configuration.upstream.baseURL
     while url.hasSuffix("/") { url.removeLast() }
-    baseURL = url
+    base = HTTPBaseURL(url)
     timeoutMilliseconds = UInt64(configuration.upstream.firstByteTimeoutMilliseconds)
     completionMayRepeat = configuration.pool.retryAmbiguous
     origin = Self.origin(of: url)
@@ -75,7 +75,7 @@ package final class UpstreamClient {
   ) -> HTTPTransfer {
     let body = CompletionBody(text: message.text, sessionID: sessionID, files: message.files)
     let request = HTTPClientRequest(
-      method: .post, url: baseURL + Call.completion.path, headers: accounts[account].completion,
+      method: .post, base: base, path: Call.completion.path, headers: accounts[account].completion,
       body: body.parts.map { HTTPClientBodyPart($0.buffer, $0.range) }, mayBeSentTwice: completionMayRepeat)
     return client.start(request, delegate: delegate)
   }
@@ -93,7 +93,7 @@ package final class UpstreamClient {
     call.onEnd = { [unowned self, unowned call] in pending[ObjectIdentifier(call)] = nil }
     let headers = account.map { accounts[$0] } ?? withoutToken
     let request = HTTPClientRequest(
-      method: name.method.http, url: baseURL + name.path, headers: body == nil ? headers.withoutBody : headers.withBody,
+      method: name.method.http, base: base, path: name.path, headers: body == nil ? headers.withoutBody : headers.withBody,
       body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: name.isIdempotent)
     call.begin(client.start(request, delegate: call), timeoutMilliseconds: timeoutMilliseconds)
     return call

@@ -6,7 +6,7 @@ import EventLoop
 /// An established connection's socket is watched to its end, also while it is idle: to let the loop forget and learn it again with
 /// every transfer would cost six system calls. Sockets that are still connecting and the resolver's come and go as libcurl says, since
 /// libcurl does not tell when it closes one of those.
-final class ClientSocket {
+final class CurlSocket {
   let descriptor: Int32
   /// A request has been sent on it. From then on libcurl tells when it closes it.
   @exclusivity(unchecked) var isEstablished = false
@@ -16,11 +16,11 @@ final class ClientSocket {
 
   init(_ descriptor: Int32) { self.descriptor = descriptor }
 
-  func watch(_ events: PollHandle.Events, for client: HTTPClient) throws(UVError) {
+  func watch(_ events: PollHandle.Events, for multi: CurlMulti) throws(UVError) {
     wanted = events
     if poll == nil {
-      poll = try PollHandle(loop: client.loop, fileDescriptor: descriptor) { [unowned self, unowned client] events, failed in
-        client.socketIsReady(self, events, failed)
+      poll = try PollHandle(loop: multi.loop, fileDescriptor: descriptor) { [unowned self, unowned multi] events, failed in
+        multi.socketIsReady(self, events, failed)
       }
     }
     poll?.watch(events)

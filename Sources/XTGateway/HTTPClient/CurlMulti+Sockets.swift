@@ -2,7 +2,7 @@ import CCurl
 import EventLoop
 
 /// What libcurl asks of the loop: which sockets to watch, and when to call again.
-extension HTTPClient {
+extension CurlMulti {
   fileprivate func socketWillClose(_ descriptor: Int32) { sockets.removeValue(forKey: descriptor)?.close() }
 
   fileprivate func socketDidChange(_ easy: UnsafeMutableRawPointer?, _ descriptor: Int32, _ what: Int32) {
@@ -17,13 +17,13 @@ extension HTTPClient {
     case CURL_POLL_INOUT: events = [.readable, .writable]
     default: events = []
     }
-    let socket = sockets[descriptor] ?? ClientSocket(descriptor)
+    let socket = sockets[descriptor] ?? CurlSocket(descriptor)
     sockets[descriptor] = socket
     if events == .readable, !socket.isEstablished, EasyHandle.of(easy)?.isConnected == true { socket.isEstablished = true }
     do throws(UVError) { try socket.watch(events, for: self) } catch { operations.append(.failSocket(descriptor)) }
   }
 
-  func socketIsReady(_ socket: ClientSocket, _ events: PollHandle.Events, _ failed: Bool) {
+  func socketIsReady(_ socket: CurlSocket, _ events: PollHandle.Events, _ failed: Bool) {
     guard !socket.wanted.isEmpty else { return socket.ignore() }
     var mask: Int32 = 0
     if events.contains(.readable) { mask |= CURL_CSELECT_IN }
@@ -33,30 +33,24 @@ extension HTTPClient {
     actInTurn(socket.descriptor, mask)
     if failed { socket.watchAgain() }
   }
-
-  /// What libcurl wants to do at once is done at the end of the running callback: a turn of the loop for it would cost a system call.
-  /// A transfer that would go on like this for ever has to wait for the next turn.
-  fileprivate func timerDidChange(_ milliseconds: Int) {
-    isDue = milliseconds == 0 && runsAtOnce < Self.maxRunsAtOnce
-    if isDue { loop.enqueue(self) }
-    if milliseconds < 0 || isDue { timer?.stop() } else { timer?.start(after: UInt64(milliseconds)) }
-  }
 }
 
-func clientSocketWillClose(_ object: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t) -> Int32 {
-  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().socketWillClose(descriptor)
-  return ccurl_close_socket(descriptor)
+/// Says whether it was closed; not what somebody else uses from now on.
+func multiClosesSocket(_ object: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t) -> Int32 {
+  let multi = Unmanaged<CurlMulti>.fromOpaque(object!).takeUnretainedValue()
+  multi.socketWillClose(descriptor)
+  return multi.releases(descriptor) ? 0 : ccurl_close_socket(descriptor)
 }
 
-func clientSocketDidChange(
+func multiSocketDidChange(
   _ easy: UnsafeMutableRawPointer?, _ descriptor: curl_socket_t, _ what: Int32, _ object: UnsafeMutableRawPointer?,
   _: UnsafeMutableRawPointer?
 ) -> Int32 {
-  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().socketDidChange(easy, descriptor, what)
+  Unmanaged<CurlMulti>.fromOpaque(object!).takeUnretainedValue().socketDidChange(easy, descriptor, what)
   return 0
 }
 
-func clientTimerDidChange(_: UnsafeMutableRawPointer?, _ milliseconds: Int, _ object: UnsafeMutableRawPointer?) -> Int32 {
-  Unmanaged<HTTPClient>.fromOpaque(object!).takeUnretainedValue().timerDidChange(milliseconds)
+func multiTimerDidChange(_: UnsafeMutableRawPointer?, _ milliseconds: Int, _ object: UnsafeMutableRawPointer?) -> Int32 {
+  Unmanaged<CurlMulti>.fromOpaque(object!).takeUnretainedValue().timerDidChange(milliseconds)
   return 0
 }

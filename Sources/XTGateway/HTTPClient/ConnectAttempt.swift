@@ -1,0 +1,37 @@
+import CCurl
+
+/// A connection that libcurl makes for a transfer: name resolution, every address, TLS.
+final class ConnectAttempt: CurlTask {
+  private let transfer: HTTPTransfer
+  private let origin: HTTPBaseURL.Parts
+  private let multi: CurlMulti
+
+  init(for transfer: HTTPTransfer, to origin: HTTPBaseURL.Parts, multi: CurlMulti) {
+    (self.transfer, self.origin, self.multi) = (transfer, origin, multi)
+  }
+
+  override func prepare(_ easy: EasyHandle) throws(EasyOptionError) { try easy.prepare(connectionTo: origin.origin) }
+
+  override func didEnd(_ code: CURLcode, _ details: String) {
+    guard let easy, code == CURLE_OK else {
+      if let easy { multi.remove(easy, isReusable: false) }
+      easy = nil
+      let kind = HTTPClientError.kind(code, .init())
+      return transfer.end(HTTPClientError(kind: kind, message: HTTPClientError.message(code, details)))
+    }
+    self.easy = nil
+    easy.task = nil
+    if let channel = channel(easy) { return transfer.client.didConnect(transfer, origin, channel) }
+    transfer.end(HTTPClientError(kind: .notConnected, message: "the new connection was gone at once"))
+  }
+
+  /// Nil if the connection is gone already.
+  private func channel(_ easy: EasyHandle) -> ByteChannel? {
+    guard origin.isTLS else { return multi.takeSocket(of: easy).map { .plain($0) } }
+    guard let descriptor = easy.activeSocket else {
+      multi.discard(easy)
+      return nil
+    }
+    return .tls(TLSChannel(easy, descriptor, multi))
+  }
+}
