@@ -25,6 +25,10 @@ missing_packages() {
   [ -n "$(find_library libuv libuv.pc)" ] || echo libuv1-dev
   [ -n "$(find_library libcurl libcurl.pc)" ] || echo libcurl4-openssl-dev
   [ "${1:-}" != gates ] || command -v valgrind >/dev/null || echo valgrind
+  if [ "${1:-}" = image ]; then
+    command -v buildah >/dev/null || echo buildah
+    command -v debootstrap >/dev/null || echo debootstrap
+  fi
   [ "${1:-}" = test ] || return 0
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   command -v openssl >/dev/null || echo openssl

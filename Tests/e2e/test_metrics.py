@@ -14,7 +14,7 @@ sent_bytes_total upstream_requests_total upstream_duration_seconds failures_tota
 queue_wait_seconds account_state account_in_flight account_capacity account_cooldown_seconds account_token_seconds_left account_credits
 conversations conversation_lookups_total conversations_ended_total prepared_sessions loop_lag_seconds loop_busy_ratio connections
 log_lines_dropped_total build_info""".split()
-PROCESS = "process_resident_memory_bytes process_open_fds process_cpu_seconds_total process_start_time_seconds".split()
+PROCESS = "process_resident_memory_bytes process_open_fds process_max_fds process_cpu_seconds_total process_start_time_seconds".split()
 
 
 def scrape(url, **more):

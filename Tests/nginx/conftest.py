@@ -35,6 +35,7 @@ def start_gateway(simulator, tmp_path):
             "api_keys": [programs.API_KEY],
             "upstream": {"base_url": simulator.url},
             "pool": {"max_concurrency": 200},
+            "trusted_proxies": ["127.0.0.1"],
             "log": {"level": "info", "format": "json"},
             **more,
         }

@@ -117,6 +117,7 @@ struct MetricsPage {
     text.sample("xtgateway_build_info", [("version", gatewayVersion)], 1)
     text.single("process_resident_memory_bytes", .gauge, "Resident memory.", Double(process.residentBytes))
     text.single("process_open_fds", .gauge, "Open file descriptors.", Double(process.openDescriptors))
+    text.single("process_max_fds", .gauge, "Most file descriptors that may be open.", Double(process.maxDescriptors))
     text.single("process_cpu_seconds_total", .counter, "User and system time.", process.cpuSeconds)
     text.single("process_start_time_seconds", .gauge, "Start, in seconds since 1970.", process.startTime)
   }

@@ -8,6 +8,8 @@
 struct ProcessStatistics {
   var residentBytes = 0
   var openDescriptors = 0
+  /// 0 where there is no limit.
+  var maxDescriptors = 0
   var cpuSeconds = 0.0
   /// Unix seconds.
   var startTime = 0.0
@@ -23,6 +25,13 @@ struct ProcessStatistics {
       startTime = Self.bootTime + field(22) / ticks
     }
     openDescriptors = Self.countDescriptors()
+    maxDescriptors = Self.softLimit("Max open files")
+  }
+
+  /// From the file, since a hardened unit's system call filter may refuse `prlimit`.
+  private static func softLimit(_ name: String) -> Int {
+    let line = read("/proc/self/limits")?.split(separator: "\n").first { $0.hasPrefix(name) }
+    return line?.dropFirst(name.count).split(separator: " ").first.flatMap { Int($0) } ?? 0
   }
 
   private static var bootTime: Double {
