@@ -52,7 +52,7 @@ class Prometheus(programs.Program):
         folder.mkdir()
         self.port = programs.free_port()
         text = (FOLDER / "prometheus.yml").read_text()
-        for old, new in [('["127.0.0.1:9464", "127.0.0.1:9465"]', json.dumps(targets)), ("interval: 15s", "interval: 1s")]:
+        for old, new in [('["127.0.0.1:18000", "127.0.0.1:18001"]', json.dumps(targets)), ("interval: 15s", "interval: 1s")]:
             assert old in text
             text = text.replace(old, new)
         (folder / "prometheus.yml").write_text(text)
