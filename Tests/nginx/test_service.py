@@ -32,7 +32,7 @@ def test_it_is_valid_as_a_template_with_a_port(tmp_path):
     """As docs/operations.md has it for several gateways on one machine."""
     folder = tmp_path / "xtgateway@.service.d"
     folder.mkdir()
-    (folder / "port.conf").write_text("[Service]\nEnvironment=XTGATEWAY_PORT=%i\n")
+    (folder / "port.conf").write_text("[Service]\nEnvironment=XTGATEWAY_PORT=%i XTGATEWAY_METRICS_LISTEN=127.0.0.1:1%i\n")
     unit(tmp_path, "xtgateway@.service")
     done = subprocess.run(["systemd-analyze", "verify", tmp_path / "xtgateway@8001.service"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 and done.stderr == "", done.stderr

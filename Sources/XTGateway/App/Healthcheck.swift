@@ -61,7 +61,9 @@ private final class HealthCheck: HTTPTransferDelegate {
     timer = LoopTimer(loop: loop) { [unowned self] in end(.unhealthy("does not answer within \(Self.milliseconds / 1000) seconds"))
     }
     timer?.start(after: Self.milliseconds)
-    client.start(HTTPClientRequest(method: .get, url: url, headers: HTTPClientHeaders([]), mayBeSentTwice: true), delegate: self)
+    client.start(
+      HTTPClientRequest(method: .get, base: HTTPBaseURL(url), path: "", headers: HTTPClientHeaders([]), mayBeSentTwice: true),
+      delegate: self)
   }
 
   func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) { status = head.status }
