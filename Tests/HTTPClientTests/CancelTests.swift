@@ -53,7 +53,7 @@ import Wire
       #expect(recorder.ends.isEmpty)
       #expect(recorder.heads.count == (moment == "request" ? 0 : 1))
       #expect(recorder.pieces.isEmpty == (moment != "bytes" && moment != "next turn"))
-      if moment == "bytes" { #expect(recorder.pieces == ["one"]) }
+      if moment == "bytes" { #expect(recorder.pieces.count == 1) }
       later.close()
     }
   }

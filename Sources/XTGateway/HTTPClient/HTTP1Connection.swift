@@ -157,7 +157,7 @@ final class HTTP1Connection {
     for _ in 0..<Self.maxReads {
       switch channel.read(into: memory) {
       case .bytes(let count):
-        guard receive(UnsafeRawBufferPointer(rebasing: memory[..<count])) else { return }
+        guard receive(UnsafeMutableRawBufferPointer(rebasing: memory[..<count])) else { return }
         if count < memory.count, channel.tellsOfTheRest { return }
       case .wouldBlock:
         if let sendFailure { died(sendFailure.words) }
@@ -174,29 +174,35 @@ final class HTTP1Connection {
     if parser.finish() { complete(transfer, leavesBytes: false) } else { died("it was closed") }
   }
 
-  /// Returns whether more can be read.
-  private func receive(_ bytes: UnsafeRawBufferPointer) -> Bool {
+  /// Returns whether more can be read. `bytes` is overwritten.
+  private func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
     guard let transfer else { return false }
-    var rest = bytes
+    var rest = UnsafeRawBufferPointer(bytes)
+    var body = GatheredBody()
     while true {
       let event: HTTPResponseParser.Event
       do throws(HTTPResponseError) { event = try parser.next(&rest, holdsBody: transfer.isPaused) } catch {
+        body.tell(transfer)
         fail(.invalidResponse, error.words)
         return false
       }
       switch event {
-      case .more: return !transfer.isPaused
-      case .head: transfer.tell(parser.head())
-      case .body(let bytes): transfer.tell(bytes)
+      case .more:
+        body.tell(transfer)
+        return self.transfer != nil && !transfer.isPaused
+      case .head:
+        transfer.tell(parser.head())
+        // The delegate may have cancelled the transfer.
+        guard self.transfer != nil else { return false }
+      case .body(let bytes): body.add(bytes)
       case .held:
         hold(rest)
         return false
       case .end:
-        complete(transfer, leavesBytes: !rest.isEmpty)
+        body.tell(transfer)
+        if self.transfer != nil { complete(transfer, leavesBytes: !rest.isEmpty) }
         return false
       }
-      // The delegate may have cancelled the transfer.
-      guard self.transfer != nil else { return false }
     }
   }
 
@@ -224,7 +230,7 @@ extension HTTP1Connection: DeferredWork {
     guard let transfer, !transfer.isPaused else { return }
     if let held {
       self.held = nil
-      guard receive(held.bytes) else { return }
+      guard receive(held.mutableBytes) else { return }
     }
     watch()
     if sendFailure != nil || !channel.tellsOfTheRest { read() }
