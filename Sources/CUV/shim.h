@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -31,6 +32,17 @@ static inline int cuv_listen(const struct sockaddr *address, int backlog, int re
     return code;
   }
   return fd;
+}
+
+/* Whether somebody listens on the address already. A socket that shares its port (SO_REUSEPORT) would not be told. 0: nobody does. */
+static inline int cuv_probe_address(const struct sockaddr *address) {
+  int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) return -errno;
+  const int on = 1;
+  int code = 0;
+  if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 || bind(fd, address, cuv_address_length(address)) != 0) code = -errno;
+  close(fd);
+  return code;
 }
 
 /* Declared here because the headers show it only with _GNU_SOURCE, which would have to be set the same for every module. */
@@ -82,5 +94,8 @@ static inline ssize_t cuv_send(int fd, const void *bytes, size_t count) {
 
 /* A write to a dead peer is to fail with EPIPE, not to end the process. */
 static inline int cuv_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0; }
+
+/* The calling thread's name as top and gdb show it; the kernel cuts it off after 15 bytes. */
+static inline int cuv_name_thread(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0) == 0 ? 0 : -errno; }
 
 #endif

@@ -12,12 +12,12 @@ import XSTech
 
   @Test func whatIsComingCounts() throws {
     var reserve = SessionReserve(accounts: 2, target: 2)
-    #expect(reserve.neediest(among: 0..<2) == 0)
+    #expect(reserve.wanting == [0, 1])
     reserve.began(account: 0)
     #expect(reserve.wants(account: 0))
     reserve.began(account: 0)
     #expect(!reserve.wants(account: 0))
-    #expect(reserve.neediest(among: 0..<2) == 1)
+    #expect(reserve.wanting == [1])
     reserve.ended(account: 0, nil)
     #expect(reserve.wants(account: 0))
     reserve.ended(account: 0, try live(1))
@@ -69,7 +69,7 @@ import XSTech
 
   @Test func noneAtAll() {
     let reserve = SessionReserve(accounts: 3, target: 0)
-    #expect(reserve.neediest(among: 0..<3) == nil)
+    #expect(reserve.wanting.isEmpty)
   }
 }
 

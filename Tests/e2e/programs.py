@@ -15,6 +15,8 @@ import httpx
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 GATEWAY = pathlib.Path(os.environ.get("E2E_GATEWAY", PROJECT / ".build/release/xtgateway")).resolve()
 SIMULATOR = pathlib.Path(os.environ.get("E2E_SIMULATOR", PROJECT / ".build/release/xstech-simulator")).resolve()
+# Every gateway's number of loops, unless a test says otherwise.
+WORKERS = os.environ.get("E2E_WORKERS", "")
 
 # Goes into messages here and there: no text of a message may ever be logged.
 SECRET_TEXT = "whispered-7f3a91"
@@ -135,6 +137,9 @@ class Gateway(Program):
         self.config = {**config, "port": self.port}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "gateway.json").write_text(json.dumps(self.config))
+        (folder / "gateway.json").chmod(0o600)
+        if WORKERS and "workers" not in config:
+            environment = {"XTGATEWAY_WORKERS": WORKERS, **(environment or {})}
         super().__init__(folder, "xtgateway", [GATEWAY, "serve", "--config", folder / "gateway.json"], environment)
 
     @property

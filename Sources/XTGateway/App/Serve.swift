@@ -26,142 +26,151 @@ func serve(configurationPath: String?) -> Int32 {
   }
 }
 
-/// One loop with everything on it, and its end.
+/// All loops, and their end. The first runs on the thread that the program starts with, and leads the others.
 final class Program {
-  /// serving → draining → (cutting →) cleaning
-  private enum Phase { case serving, draining, cutting, cleaning }
-
-  /// For the last bytes of answers that were cut off, and then for deleting what is left upstream.
-  private static let flushMilliseconds: UInt64 = 250
-  private static let cleanMilliseconds: UInt64 = 2000
-
   private let configuration: Configuration
   private let configurationPath: String?
-  private let loop: EventLoop
-  private let upstream: UpstreamClient
-  private let core: GatewayCore
-  private let server: HTTPServer
+  private let sink: LogSink
+  private let shared: SharedState
+  /// Counts the connections of all workers.
+  private let limiter: ConnectionLimiter
+  private let first: Worker
+  private var others: [LoopThread] = []
   /// For `/metrics` alone.
   private var metricsServer: HTTPServer?
   private var signals: [SignalHandle] = []
-  private var phase = Phase.serving
-  private lazy var budget = LoopTimer(loop: loop) { [unowned self] in budgetSpent() }
+  private var shutdown: Shutdown
+  private lazy var timer = LoopTimer(loop: first.loop) { [unowned self] in carryOut(shutdown.timerFired()) }
 
   init(configuration: Configuration, path: String?, sink: LogSink) throws(UVError) {
-    (self.configuration, configurationPath) = (configuration, path)
-    loop = try EventLoop()
-    let client = HTTPClient(loop: loop, configuration: .init(configuration))
-    upstream = UpstreamClient(loop: loop, client: client, configuration: configuration)
-    core = GatewayCore(loop: loop, configuration: configuration, upstream: upstream, sink: sink)
-    server = HTTPServer(loop: loop, configuration: .init(configuration), service: GatewayService(core))
+    (self.configuration, configurationPath, self.sink) = (configuration, path, sink)
+    let workers = configuration.workers > 0 ? configuration.workers : min(LoopThread.availableCores, SharedState.maxWorkers)
+    let loop = try EventLoop()
+    shared = SharedState(configuration, workers: workers, now: loop.now)
+    limiter = ConnectionLimiter(.init(configuration))
+    first = try Worker(0, loop: loop, shared: shared, limiter: limiter, configuration: configuration, sink: sink)
+    shutdown = Shutdown(workers: workers)
   }
 
   func run() -> Int32 {
-    server.onAcceptError = { [core] error in
-      core.log.warning("cannot accept connections for now: \(error). Raise the limit of open files (ulimit -n).")
-    }
+    first.report = { [unowned self] step in carryOut(shutdown.received(step)) }
     do throws(UVError) {
-      try server.listen(host: configuration.host, port: configuration.port)
-      let hangUp = try SignalHandle(loop: loop, signal: SIGHUP) { [unowned self] in reload() }
-      signals =
-        try [hangUp]
-        + [SIGINT, SIGTERM].map { number throws(UVError) in
-          try SignalHandle(loop: loop, signal: number) { [unowned self] in received(number) }
-        }
+      try listen()
+      try watchSignals()
     } catch {
       printError("cannot listen on \(configuration.host) port \(configuration.port): \(error). Is another program using the port?")
       return ExitStatus.cannotListen
     }
     guard listenForMetrics() else { return ExitStatus.cannotListen }
-    core.serverStatistics = { [unowned server] in (server.connectionCount, server.sentBytes) }
+    do throws(UVError) { try startOthers() } catch {
+      printError("cannot start \(shared.workers) workers: \(error)")
+      // Those that run already are not worth a word.
+      _exit(ExitStatus.softwareError)
+    }
     announce()
-    core.start()
-    loop.run()
-    loop.close()
+    first.run()
+    for thread in others { thread.join() }
+    first.core.log.notice("stopped")
     return ExitStatus.success
+  }
+
+  // MARK: The beginning
+
+  private func listen() throws(UVError) {
+    if shared.workers > 1 { try TCPListener.probe(host: configuration.host, port: configuration.port) }
+    try first.server.listen(host: configuration.host, port: configuration.port, reusePort: shared.workers > 1)
+  }
+
+  private func watchSignals() throws(UVError) {
+    signals.append(try SignalHandle(loop: first.loop, signal: SIGHUP) { [unowned self] in reload() })
+    for number in [SIGINT, SIGTERM] {
+      signals.append(try SignalHandle(loop: first.loop, signal: number) { [unowned self] in received(number) })
+    }
+  }
+
+  /// Each gets a socket of its own on the same port; the kernel shares connections out.
+  private func startOthers() throws(UVError) {
+    for number in 1..<max(1, shared.workers) {
+      let worker = try Worker(
+        number, loop: EventLoop(), shared: shared, limiter: limiter, configuration: configuration, sink: sink)
+      try worker.server.listen(host: configuration.host, port: first.server.port, reusePort: true)
+      others.append(try LoopThread(name: "worker-\(number)") { worker.run() })
+    }
   }
 
   private func listenForMetrics() -> Bool {
     guard let address = ListenAddress(configuration.metrics.listen) else { return true }
-    let server = HTTPServer(loop: loop, configuration: .init(configuration), service: MetricsService(core))
+    let server = HTTPServer(loop: first.loop, configuration: .init(configuration), service: MetricsService(first.core))
     do throws(UVError) { try server.listen(host: address.host, port: address.port) } catch {
       printError("cannot listen for metrics on \(address.host) port \(address.port): \(error)")
       return false
     }
     metricsServer = server
-    core.log.notice("metrics on http://\(configuration.metrics.listen)/metrics")
+    first.core.log.notice("metrics on http://\(configuration.metrics.listen)/metrics")
     return true
   }
 
   private func announce() {
     let host =
       configuration.host.contains(":") && !configuration.host.hasPrefix("[") ? "[\(configuration.host)]" : configuration.host
-    core.log.notice(
-      "xtgateway \(gatewayVersion) listening on http://\(host):\(server.port), \(configuration.cookies.count) accounts")
-    for warning in configuration.warnings { core.log.warning("\(warning)") }
+    let workers = shared.workers > 1 ? ", \(shared.workers) workers" : ""
+    let log = first.core.log
+    log.notice(
+      "xtgateway \(gatewayVersion) listening on http://\(host):\(first.server.port), \(configuration.cookies.count) accounts\(workers)"
+    )
+    for warning in configuration.warnings { log.warning("\(warning)") }
     if configuration.cookies.isEmpty {
-      core.log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
+      log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
     }
     if configuration.apiKeys.isEmpty {
-      core.log.warning("no api_keys are configured: whoever reaches this port may use the accounts")
+      log.warning("no api_keys are configured: whoever reaches this port may use the accounts")
     }
   }
 
   /// An invalid configuration changes nothing.
   private func reload() {
-    guard phase == .serving else { return }
+    guard shutdown.phase == .serving else { return }
     guard let configuration = loadConfiguration(configurationPath) else {
-      return core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
+      return first.core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
     }
-    for warning in configuration.warnings { core.log.warning("\(warning)") }
-    core.reload(configuration)
+    for warning in configuration.warnings { first.core.log.warning("\(warning)") }
+    first.core.reload(configuration)
   }
 
   // MARK: The end
 
   private func received(_ signal: Int32) {
-    guard phase == .serving else { exit(128 + signal) }
-    phase = .draining
-    core.log.notice("draining: \(core.runningCount) requests under way, at most \(core.configuration.shutdownTimeoutSeconds) s")
-    core.drain()
-    budget.start(after: UInt64(core.configuration.shutdownTimeoutSeconds) * 1000)
-    server.drain { [unowned self] in cleanUp() }
+    // Not `exit`: other loops may be anywhere in libraries that it would take down under them.
+    guard shutdown.phase == .serving else { _exit(128 + signal) }
+    let seconds = first.core.configuration.shutdownTimeoutSeconds
+    first.core.log.notice("draining: \(shared.runningChats) requests under way, at most \(seconds) s")
+    carryOut(shutdown.signal(budgetMilliseconds: UInt64(seconds) * 1000))
   }
 
-  private func budgetSpent() {
-    switch phase {
-    case .serving: break
-    case .draining:
-      core.log.warning("\(core.runningCount) requests did not end in time and are cut off")
-      core.cutOff()
-      phase = .cutting
-      budget.start(after: Self.flushMilliseconds)
-    case .cutting:
-      budget.start(after: Self.cleanMilliseconds)
-      cleanUp()
-    case .cleaning:
-      if core.sessions.janitor.backlog > 0 { core.log.warning("\(core.sessions.janitor.backlog) upstream sessions are left over") }
-      stop()
+  private func carryOut(_ actions: [Shutdown.Action]) {
+    for action in actions {
+      switch action {
+      case .startTimer(let milliseconds): timer.start(after: milliseconds)
+      case .tell(let step): tell(step)
+      case .closeStore: shared.closeSessions()
+      case .deleteAll: first.core.background?.care.deleteAll { [unowned self] in carryOut(shutdown.deleted()) }
+      case .giveUp:
+        let left = first.core.background?.care.janitor.backlog ?? 0
+        if left > 0 { first.core.log.warning("\(left) upstream sessions are left over") }
+      }
     }
   }
 
-  /// Every client is served: deletes what is left upstream, within the budget.
-  private func cleanUp() {
-    guard phase == .draining || phase == .cutting else { return }
-    phase = .cleaning
-    core.sessions.deleteAll { [unowned self] in stop() }
+  private func tell(_ step: ShutdownStep) {
+    if step == .cutOff { first.core.log.warning("\(shared.runningChats) requests did not end in time and are cut off") }
+    if step == .stop { closeOwn() }
+    shared.tellAll(.shutdown(step), from: 0) { first.perform(step) }
   }
 
-  private func stop() {
-    guard !signals.isEmpty else { return }
+  private func closeOwn() {
     for signal in signals { signal.close() }
     signals = []
-    budget.close()
-    server.close()
+    timer.close()
     metricsServer?.close()
-    core.close()
-    upstream.close()
-    loop.stop()
-    core.log.notice("stopped")
   }
 }

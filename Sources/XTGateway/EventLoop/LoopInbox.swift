@@ -1,21 +1,18 @@
 import CUV
-import Synchronization
 
 /// Jobs for a loop from other threads. Does not keep the loop alive.
 package final class LoopInbox: Sendable {
   typealias Job = @Sendable () -> Void
 
-  /// `uv_async_send` is the one call that libuv allows from any thread; this pointer is used for nothing else.
-  private struct Wake: @unchecked Sendable { let async: UnsafeMutablePointer<uv_async_t> }
   private struct State {
     var jobs: [Job] = []
     var isOpen = false
   }
 
-  private let wake: Wake
-  private let state = Mutex(State())
+  private let wake: LoopWake
+  private let state = Locked(State())
 
-  init(async: UnsafeMutablePointer<uv_async_t>) { wake = Wake(async: async) }
+  init(async: UnsafeMutablePointer<uv_async_t>) { wake = LoopWake(async: async) }
 
   func open() { state.withLock { $0.isOpen = true } }
   func close() { state.withLock { $0.isOpen = false } }
@@ -26,7 +23,7 @@ package final class LoopInbox: Sendable {
       guard state.isOpen else { return false }
       state.jobs.append(job)
       // Where a job waits already, so does its wake-up. Sent under the lock: the handle is closed only after `close`.
-      if state.jobs.count == 1 { UVError.mustSucceed(uv_async_send(wake.async), "uv_async_send") }
+      if state.jobs.count == 1 { wake.send() }
       return true
     }
   }

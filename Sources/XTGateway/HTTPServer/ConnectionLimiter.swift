@@ -1,10 +1,10 @@
-import Synchronization
+import EventLoop
 import Wire
 
 /// Counts client connections, in all and by address, and says which are too many. Several servers, each on a thread of its own, may
 /// share one: its lock is held for a look into a table, once when a connection begins and once when it ends.
 package final class ConnectionLimiter: Sendable {
-  private struct Counts {
+  private struct Counts: Sendable {
     var all = 0
     var byAddress: [IPAddress: Int] = [:]
   }
@@ -12,7 +12,7 @@ package final class ConnectionLimiter: Sendable {
   private let maxConnections: Int
   private let maxPerAddress: Int
   private let exempt: [IPNetwork]
-  private let counts = Mutex(Counts())
+  private let counts = Locked(Counts())
 
   package init(_ configuration: HTTPServerConfiguration) {
     maxConnections = configuration.maxConnections

@@ -14,6 +14,10 @@ package final class HTTPServer {
   private(set) var isDraining = false
   /// Called when accepting a connection failed (EMFILE …), for a log line. Accepting goes on by itself.
   package var onAcceptError: ((UVError) -> Void)?
+  /// Called when the server comes to have requests in flight, and when it comes to have none.
+  package var onBusyChange: ((Bool) -> Void)?
+  /// False: a drain leaves idle connections open, since other servers of the process still have requests in flight.
+  package var mayFinishDraining = true { didSet { continueDrain() } }
   private var listener: TCPListener?
   private var connections: [HTTPConnection] = []
   /// Of `connections`, those that are one too many and only get their refusal.
@@ -51,6 +55,9 @@ package final class HTTPServer {
   /// Open connections, without those that are being refused because there are too many.
   package var connectionCount: Int { connections.count - refusedCount }
 
+  /// Whether requests are in flight.
+  package var isBusy: Bool { busyCount > 0 }
+
   /// Closes the listener at once. Open connections stay as long as anything is in flight in the server, and a request that arrives
   /// on one is still served, with `connection: close`; then idle ones are closed. `done` when none is left.
   package func drain(_ done: @escaping () -> Void) {
@@ -74,7 +81,7 @@ package final class HTTPServer {
   }
 
   private func continueDrain() {
-    guard isDraining, busyCount == 0 else { return }
+    guard isDraining, mayFinishDraining, busyCount == 0 else { return }
     for connection in connections { connection.send(.drained) }
     guard connections.isEmpty, let done else { return }
     self.done = nil
@@ -92,8 +99,10 @@ package final class HTTPServer {
   // MARK: What connections report
 
   func busyChanged(by change: Int) {
+    let wasBusy = isBusy
     busyCount += change
-    if busyCount == 0 { continueDrain() }
+    if isBusy != wasBusy { onBusyChange?(isBusy) }
+    if !isBusy { continueDrain() }
   }
 
   func remove(_ connection: HTTPConnection) {

@@ -29,6 +29,10 @@ package struct Account: Sendable {
   package internal(set) var tokenEndsAt: UInt64?
   /// Counts its tokens: what is said of an older one does not concern the account any more.
   package internal(set) var tokenGeneration = 0
+  /// The same by the time of day, in Unix seconds.
+  package internal(set) var tokenExpiresAt: Int?
+  /// Credits left; nil: not known.
+  package internal(set) var credits: Int?
   /// Another token comes without anybody's doing when this one is not accepted any more.
   package internal(set) var isRenewed = false
   /// Rate limits in a row, for the next cool-down.

@@ -4,12 +4,14 @@ import Logging
 /// A leased account. It has to be given back exactly once; debug builds trap on a leak.
 final class Lease {
   let account: AccountPool.AccountIndex
+  let accountName: String
   /// Which of the account's tokens it uses.
   fileprivate let tokenGeneration: Int
   fileprivate var isOpen = true
 
-  fileprivate init(_ account: AccountPool.AccountIndex, tokenGeneration: Int) {
-    (self.account, self.tokenGeneration) = (account, tokenGeneration)
+  fileprivate init(_ account: AccountPool.AccountIndex, _ pool: AccountPool) {
+    self.account = account
+    (accountName, tokenGeneration) = (pool.accounts[account].name, pool.accounts[account].tokenGeneration)
   }
 
   deinit { assert(!isOpen, "a lease was never given back") }
@@ -21,7 +23,10 @@ protocol LeaseReceiver: AnyObject {
   func leaseRefused(_ error: GatewayError)
 }
 
-/// Drives the account pool: leases as objects, waiters, and the time when accounts come back.
+/// One loop's way to the account pool: leases as objects, this loop's waiters, and the time when accounts come back.
+///
+/// Every loop's timer follows the pool's next tick as of its own last call, so that whichever call brings the tick forward also
+/// looks after it; a tick too many does nothing.
 package final class AccountDesk {
   enum Answer {
     case granted(Lease)
@@ -32,114 +37,189 @@ package final class AccountDesk {
 
   private let loop: EventLoop
   private let log: Logger
-  package private(set) var pool: AccountPool
+  private let shared: SharedPool
+  private let worker: Int
   private var waiters: [AccountPool.Ticket: any LeaseReceiver] = [:]
   private lazy var timer = makeTimer()
   /// Tells what became of an account: for signing in again, for metrics.
   var onOutcome: ((AccountPool.AccountIndex, LeaseOutcome) -> Void)?
+  /// Takes what another loop's waiters got to that loop; false: it is closed.
+  var send: ([AccountPool.Grant], _ worker: Int) -> Bool = { _, _ in false }
 
-  package init(loop: EventLoop, pool: AccountPool, log: Logger) { (self.loop, self.pool, self.log) = (loop, pool, log) }
+  package init(loop: EventLoop, shared: SharedPool, worker: Int = 0, log: Logger) {
+    (self.loop, self.shared, self.worker, self.log) = (loop, shared, worker, log)
+  }
 
   /// Looks after the time from now on.
-  func start() { carryOut(pool.tick(loop.now)) }
+  func start() { change { pool, now in pool.tick(now) } }
 
   package func close() { timer.close() }
 
   func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex])
     -> Answer
   {
-    // The time may have come for others, though the timer has not fired yet.
-    carryOut(pool.tick(loop.now))
-    let ticket = pool.newTicket()
-    let request = AccountPool.Request(ticket: ticket, key: key, preferred: preferred, excluded: excluded)
-    switch pool.lease(request, now: loop.now) {
-    case .leased(let account): return .granted(lease(account))
-    case .refused(let error): return .refused(error)
-    case .waiting:
-      waiters[ticket] = receiver
-      rearm()
-      return .waiting(ticket)
+    let (answer, grants) = transact { [worker] pool, now in
+      // The time may have come for others, though no timer has fired yet.
+      let grants = pool.tick(now)
+      let ticket = SharedPool.ticket(pool.newTicket(), of: worker)
+      let request = AccountPool.Request(ticket: ticket, key: key, preferred: preferred, excluded: excluded)
+      let answer: Answer =
+        switch pool.lease(request, now: now) {
+        case .leased(let account): .granted(Lease(account, pool))
+        case .refused(let error): .refused(error)
+        case .waiting: .waiting(ticket)
+        }
+      return (answer, grants)
     }
+    if case .waiting(let ticket) = answer { waiters[ticket] = receiver }
+    carryOut(grants)
+    return answer
   }
 
-  /// A waiter gives up.
+  /// A waiter gives up. What was granted to it on another loop meanwhile goes back when it arrives.
   func withdraw(_ ticket: AccountPool.Ticket) {
     guard waiters.removeValue(forKey: ticket) != nil else { return }
-    pool.withdraw(ticket)
+    change { pool, _ in
+      pool.withdraw(ticket)
+      return []
+    }
   }
 
   func giveBack(_ lease: Lease, _ outcome: LeaseOutcome) {
     precondition(lease.isOpen, "a lease was given back twice")
     lease.isOpen = false
-    var outcome = outcome
-    if case .tokenInvalid = outcome, lease.tokenGeneration != pool.accounts[lease.account].tokenGeneration { outcome = .neutral }
-    let (before, breaker) = (pool.accounts[lease.account].condition, pool.breaker.state)
-    let grants = pool.release(lease.account, outcome, now: loop.now)
-    report(lease.account, from: before)
-    if pool.breaker.state != breaker { reportBreaker() }
-    onOutcome?(lease.account, outcome)
-    carryOut(grants)
+    release(lease.account, outcome, tokenGeneration: lease.tokenGeneration)
   }
 
   /// Changes the pool otherwise: enabling, tokens, configuration.
   package func change(_ body: (inout AccountPool, UInt64) -> [AccountPool.Grant]) {
-    carryOut(body(&pool, loop.now))
+    carryOut(transact { pool, now in ((), body(&pool, now)) }.grants)
   }
 
-  func description() -> String { pool.description(loop.now) }
+  /// Looks at the pool without changing it. `body` must not wait, nor call the desk.
+  package func read<R>(_ body: (borrowing AccountPool) -> R) -> R { shared.read(body) }
+
+  /// The pool as it is now, to be looked at at leisure.
+  func snapshot() -> AccountPool { shared.read { copy $0 } }
+
+  func description() -> String {
+    let now = loop.now
+    return read { $0.description(now) }
+  }
+
+  /// Whether an account may serve at all now, room or not.
+  package func canServe(_ account: AccountPool.AccountIndex) -> Bool {
+    let now = loop.now
+    return read { $0.accounts[account].canServe(now) }
+  }
 
   /// What a waiter hears whose time in the queue is over.
   func queueTimeout() -> GatewayError {
-    let (now, words) = (loop.now, pool.description(loop.now))
-    return pool.accounts.contains { $0.canServe(now) } ? .poolBusy(words) : .poolUnavailable(words, retryAfterSeconds: nil)
+    let now = loop.now
+    return read { pool in
+      let words = pool.description(now)
+      return pool.accounts.contains { $0.canServe(now) } ? .poolBusy(words) : .poolUnavailable(words, retryAfterSeconds: nil)
+    }
+  }
+
+  /// What this loop's waiters got through another's doing.
+  package func receive(_ grants: [AccountPool.Grant]) {
+    for grant in grants { deliver(grant) }
+  }
+
+  // MARK: The pool's answers
+
+  private func transact<R>(_ body: (inout AccountPool, UInt64) -> (R, [AccountPool.Grant]))
+    -> (result: R, grants: [AccountPool.Grant])
+  {
+    let (result, grants, next) = shared.transact(loop.now) { pool, now in
+      let (result, grants) = body(&pool, now)
+      return (result, grants, pool.nextTick)
+    }
+    rearm(next)
+    return (result, grants)
   }
 
   private func carryOut(_ grants: [AccountPool.Grant]) {
     for grant in grants {
-      guard let waiter = waiters.removeValue(forKey: grant.ticket) else { continue }
-      switch grant.admission {
-      case .leased(let account): waiter.leaseGranted(lease(account))
-      case .refused(let error): waiter.leaseRefused(error)
-      case .waiting: break
-      }
-    }
-    rearm()
-  }
-
-  private func lease(_ account: AccountPool.AccountIndex) -> Lease {
-    Lease(account, tokenGeneration: pool.accounts[account].tokenGeneration)
-  }
-
-  private func makeTimer() -> LoopTimer {
-    LoopTimer(loop: loop) { [weak self] in
-      guard let self else { return }
-      carryOut(pool.tick(loop.now))
+      let owner = SharedPool.worker(of: grant.ticket)
+      if owner == worker { deliver(grant) } else if !send([grant], owner) { giveUp(grant) }
     }
   }
 
-  private func rearm() {
-    guard let next = pool.nextTick else { return timer.stop() }
+  private func deliver(_ grant: AccountPool.Grant) {
+    guard let waiter = waiters.removeValue(forKey: grant.ticket) else { return giveUp(grant) }
+    switch grant.admission {
+    case .leased(let account): waiter.leaseGranted(read { Lease(account, $0) })
+    case .refused(let error): waiter.leaseRefused(error)
+    case .waiting: break
+    }
+  }
+
+  /// Nobody waits for it any more.
+  private func giveUp(_ grant: AccountPool.Grant) {
+    if case .leased(let account) = grant.admission { release(account, .neutral, tokenGeneration: nil) }
+  }
+
+  private func release(_ account: AccountPool.AccountIndex, _ outcome: LeaseOutcome, tokenGeneration: Int?) {
+    let (news, grants) = transact { pool, now in
+      var outcome = outcome
+      if case .tokenInvalid = outcome, tokenGeneration != pool.accounts[account].tokenGeneration { outcome = .neutral }
+      let (before, breaker) = (pool.accounts[account].condition, pool.breaker.state)
+      let grants = pool.release(account, outcome, now: now)
+      return (News(account, pool, before: before, breaker: breaker, outcome: outcome), grants)
+    }
+    report(news)
+    onOutcome?(account, news.outcome)
+    carryOut(grants)
+  }
+
+  private func makeTimer() -> LoopTimer { LoopTimer(loop: loop) { [weak self] in self?.start() } }
+
+  private func rearm(_ next: UInt64?) {
+    guard let next else { return timer.stop() }
     timer.start(after: next > loop.now ? next - loop.now : 1)
   }
+}
 
-  private func report(_ index: AccountPool.AccountIndex, from before: Account.Condition) {
-    let account = pool.accounts[index]
-    guard account.condition != before, let words = account.lastError else { return }
+// MARK: What the log says
+extension AccountDesk {
+  /// What a lease's end has changed.
+  private struct News {
+    /// As it is now, if its condition has changed.
+    let account: Account?
+    /// As it is now, if it has changed.
+    let breaker: Breaker.State?
+    let outcome: LeaseOutcome
+
+    init(
+      _ index: AccountPool.AccountIndex, _ pool: AccountPool, before: Account.Condition, breaker: Breaker.State,
+      outcome: LeaseOutcome
+    ) {
+      account = pool.accounts[index].condition == before ? nil : pool.accounts[index]
+      self.breaker = pool.breaker.state == breaker ? nil : pool.breaker.state
+      self.outcome = outcome
+    }
+  }
+
+  private func report(_ news: News) {
+    if let account = news.account, let words = account.lastError { report(account, words) }
+    switch news.breaker {
+    case .closed: log.notice("the upstream works again")
+    case .open: log.error("the upstream fails for several accounts: requests are held back, single ones probe it")
+    case .probing, nil: break
+    }
+  }
+
+  private func report(_ account: Account, _ words: String) {
     switch account.condition {
     case .ready: break
     case .cooling(let until, .rateLimited):
-      log.notice("account \(account.name) is rate-limited and rests for \((until - loop.now) / 1000) s: \(words)")
+      let seconds = until > loop.now ? (until - loop.now) / 1000 : 0
+      log.notice("account \(account.name) is rate-limited and rests for \(seconds) s: \(words)")
     case .cooling(_, .upstream): log.debug("account \(account.name) pauses after a fault of the upstream's: \(words)")
     case .outOfCredits: log.warning("account \(account.name) is out of credits and rests until the next day: \(words)")
     case .expired: log.warning("account \(account.name) is out of service until its token is renewed: \(words)")
-    }
-  }
-
-  private func reportBreaker() {
-    switch pool.breaker.state {
-    case .closed: log.notice("the upstream works again")
-    case .open: log.error("the upstream fails for several accounts: requests are held back, single ones probe it")
-    case .probing: break
     }
   }
 }

@@ -1,7 +1,7 @@
 /// Hands out accounts: a conversation's own first, else the least loaded, at most `capacity` requests at a time on each; beyond that
 /// requests wait, fairly. Takes accounts out of service as their failures deserve. A pure state machine: time comes in as a
 /// parameter (ms, monotonic).
-package struct AccountPool {
+package struct AccountPool: Sendable {
   package typealias AccountIndex = Int
   /// Names a request that asks for an account.
   package typealias Ticket = Int
@@ -31,7 +31,7 @@ package struct AccountPool {
     }
   }
 
-  package enum Admission: Equatable {
+  package enum Admission: Equatable, Sendable {
     case leased(AccountIndex)
     /// In the queue: a later call names the ticket among its grants, unless it is withdrawn.
     case waiting
@@ -39,7 +39,7 @@ package struct AccountPool {
   }
 
   /// What a waiter gets.
-  package struct Grant: Equatable {
+  package struct Grant: Equatable, Sendable {
     package let ticket: Ticket
     package let admission: Admission
   }
@@ -409,6 +409,11 @@ package struct AccountPool {
   }
 
   package mutating func configureBreaker(_ limits: Breaker.Limits) { breaker.limits = limits }
+
+  /// When its token ends by the time of day (Unix seconds), for the operator to see.
+  package mutating func note(_ index: AccountIndex, tokenExpiresAt: Int?) { accounts[index].tokenExpiresAt = tokenExpiresAt }
+  /// Credits that are left, for the operator to see.
+  package mutating func note(_ index: AccountIndex, credits: Int) { accounts[index].credits = credits }
 
   /// The configuration changed: what is new (nil) joins, the rest keeps its counters.
   package mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {

@@ -1,7 +1,7 @@
 /// Opens when several different accounts fail through the upstream's fault within a window: then requests fail fast, and single probes find
 /// out when the upstream is back. A pure state machine; times in milliseconds, monotonic.
-package struct Breaker {
-  package enum State: Equatable {
+package struct Breaker: Sendable {
+  package enum State: Equatable, Sendable {
     /// All pass. → `open`
     case closed
     /// None passes until then. → `probing`

@@ -7,7 +7,6 @@ package final class CreditsWatch {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let desk: AccountDesk
-  private var credits: [AccountPool.AccountIndex: Int] = [:]
   private var next = 0
   private var isAsking = false
   private lazy var timer = makeTimer()
@@ -23,9 +22,6 @@ package final class CreditsWatch {
   func start() { timer.start(after: 1000, repeating: Self.pauseMilliseconds) }
   func close() { timer.close() }
 
-  /// Nil: not known.
-  package subscript(_ account: AccountPool.AccountIndex) -> Int? { credits[account] }
-
   private func makeTimer() -> LoopTimer {
     let timer = LoopTimer(loop: loop) { [weak self] in self?.askNext() }
     timer.keepsLoopAlive(false)
@@ -33,15 +29,15 @@ package final class CreditsWatch {
   }
 
   private func askNext() {
-    let count = desk.pool.accounts.count
-    guard !isAsking, count > 0 else { return }
-    for offset in 0..<count {
-      let account = (next + offset) % count
-      guard desk.pool.accounts[account].canServe(loop.now) else { continue }
-      next = account + 1
-      isAsking = true
-      return ask(account, page: 1, sum: 0)
+    guard !isAsking else { return }
+    let (next, now) = (next, loop.now)
+    let turn = desk.read { pool in
+      (0..<pool.accounts.count).lazy.map { (next + $0) % pool.accounts.count }.first { pool.accounts[$0].canServe(now) }
     }
+    guard let account = turn else { return }
+    self.next = account + 1
+    isAsking = true
+    ask(account, page: 1, sum: 0)
   }
 
   private func ask(_ account: AccountPool.AccountIndex, page: Int, sum: Int) {
@@ -51,7 +47,10 @@ package final class CreditsWatch {
       guard case .success(let data?) = outcome, let plans = Plans(data) else { return isAsking = false }
       let sum = sum + plans.usable
       if plans.isLast || page >= Self.maxPages {
-        credits[account] = sum
+        desk.change { pool, _ in
+          pool.note(account, credits: sum)
+          return []
+        }
         isAsking = false
       } else {
         ask(account, page: page + 1, sum: sum)

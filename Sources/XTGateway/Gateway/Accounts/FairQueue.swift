@@ -1,6 +1,6 @@
 /// Waiting requests: first come first served within one API key, the keys in turn.
-struct FairQueue {
-  struct Waiter {
+struct FairQueue: Sendable {
+  struct Waiter: Sendable {
     let ticket: AccountPool.Ticket
     let key: Int
     /// Waits for this account alone until `affinityEnds` (ms, monotonic); nil: any will do.
@@ -17,12 +17,15 @@ struct FairQueue {
   /// Keys that have waiters; the first is next.
   private var turns: [Int] = []
   private(set) var count = 0
+  /// Of them, those with an `onlyAccount`.
+  private var affine = 0
 
   /// - Parameter first: in front of its own key's others: it has waited before.
   mutating func append(_ waiter: Waiter, first: Bool) {
     if lines[waiter.key] == nil { turns.append(waiter.key) }
     if first { lines[waiter.key, default: []].insert(waiter, at: 0) } else { lines[waiter.key, default: []].append(waiter) }
     count += 1
+    if waiter.onlyAccount != nil { affine += 1 }
   }
 
   /// Takes the first waiter for whom `choose` has an account; its key goes to the end of the turns.
@@ -52,12 +55,14 @@ struct FairQueue {
 
   /// When the first of those that wait for one account alone will take any; nil: nobody does.
   func nextAffinityEnd(after now: UInt64) -> UInt64? {
-    lines.values.joined().lazy.filter { $0.onlyAccount != nil && $0.affinityEnds > now }.map(\.affinityEnds).min()
+    guard affine > 0 else { return nil }
+    return lines.values.joined().lazy.filter { $0.onlyAccount != nil && $0.affinityEnds > now }.map(\.affinityEnds).min()
   }
 
   private mutating func remove(at index: Int, key: Int, keepsTurn: Bool) -> Waiter {
     let waiter = lines[key]!.remove(at: index)
     count -= 1
+    if waiter.onlyAccount != nil { affine -= 1 }
     if lines[key]!.isEmpty {
       lines[key] = nil
       if !keepsTurn { turns.removeAll { $0 == key } }

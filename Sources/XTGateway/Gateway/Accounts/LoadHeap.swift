@@ -1,8 +1,8 @@
 /// Accounts by load, the least loaded first, ties to the one idle longest: a binary heap that knows where everybody stands, so that every
 /// change takes O(log n).
-struct LoadHeap {
+struct LoadHeap: Sendable {
   /// in flight ÷ (capacity × weight), compared without dividing.
-  struct Key {
+  struct Key: Sendable {
     var inFlight: Int
     var strength: Int
     var lastLeased: Int

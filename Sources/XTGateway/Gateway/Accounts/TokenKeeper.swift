@@ -21,6 +21,7 @@ package final class TokenKeeper {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let desk: AccountDesk
+  private let tokens: AccountTokens
   private let log: Logger
   private let file: TokenFile?
   private var saved: [String: String] = [:]
@@ -36,8 +37,10 @@ package final class TokenKeeper {
   private static let checkMilliseconds: UInt64 = 30_000
   private static let longestPause: UInt64 = 600_000
 
-  init(loop: EventLoop, upstream: UpstreamClient, desk: AccountDesk, configuration: Configuration, log: Logger) {
-    (self.loop, self.upstream, self.desk, self.log) = (loop, upstream, desk, log)
+  init(
+    loop: EventLoop, upstream: UpstreamClient, desk: AccountDesk, tokens: AccountTokens, configuration: Configuration, log: Logger
+  ) {
+    (self.loop, self.upstream, self.desk, self.tokens, self.log) = (loop, upstream, desk, tokens, log)
     file = configuration.pool.tokenFile.isEmpty ? nil : TokenFile(path: configuration.pool.tokenFile)
     entries = configuration.cookies.map(Self.entry)
   }
@@ -48,9 +51,8 @@ package final class TokenKeeper {
 
   func start() {
     readFile()
-    for index in entries.indices where entries[index].login != nil && desk.pool.accounts[index].condition == .expired {
-      entries[index].isWanted = true
-    }
+    let expired = desk.read { pool in pool.accounts.map { $0.condition == .expired } }
+    for index in entries.indices where entries[index].login != nil && expired[index] { entries[index].isWanted = true }
     for index in entries.indices where entries[index].login != nil { setRenewed(index, true) }
     check()
   }
@@ -76,9 +78,7 @@ package final class TokenKeeper {
     signInNext()
   }
 
-  /// Seconds until the token's end; nil: unknown.
-  func secondsLeft(_ account: AccountPool.AccountIndex) -> Int? { entries[account].expiresAt.map { $0 - Timestamp.unixSeconds } }
-  func expiresAt(_ account: AccountPool.AccountIndex) -> Int? { entries[account].expiresAt }
+  private func isDraining(_ account: AccountPool.AccountIndex) -> Bool { desk.read { $0.accounts[account].isDraining } }
 
   private func makeTimer() -> LoopTimer {
     let timer = LoopTimer(loop: loop) { [weak self] in self?.check() }
@@ -88,7 +88,7 @@ package final class TokenKeeper {
 
   private func check() {
     let now = Timestamp.unixSeconds
-    for index in entries.indices where !desk.pool.accounts[index].isDraining {
+    for index in entries.indices where !isDraining(index) {
       guard let end = entries[index].expiresAt else { continue }
       if entries[index].login != nil {
         if end - now < Self.renewSeconds { entries[index].isWanted = true }
@@ -113,7 +113,7 @@ package final class TokenKeeper {
     let now = loop.now
     guard
       let index = entries.indices.first(where: {
-        entries[$0].isWanted && entries[$0].notBefore <= now && !desk.pool.accounts[$0].isDraining
+        entries[$0].isWanted && entries[$0].notBefore <= now && !isDraining($0)
       }), let login = entries[index].login
     else { return }
     isSigningIn = true
@@ -142,10 +142,14 @@ package final class TokenKeeper {
   private func use(_ token: String, for index: AccountPool.AccountIndex) {
     entries[index].isWanted = false
     entries[index].failures = 0
-    entries[index].expiresAt = AccountToken(token).expiresAt
-    upstream.setToken(token, account: index)
-    let end = entries[index].expiresAt.map { Account.moment($0, now: loop.now, unixNow: Timestamp.unixSeconds) }
-    desk.change { pool, now in pool.setToken(index, endsAt: end, now: now) + pool.setRenewed(index, true, now: now) }
+    let expiresAt = AccountToken(token).expiresAt
+    entries[index].expiresAt = expiresAt
+    tokens.set(token, account: index)
+    let end = expiresAt.map { Account.moment($0, now: loop.now, unixNow: Timestamp.unixSeconds) }
+    desk.change { pool, now in
+      pool.note(index, tokenExpiresAt: expiresAt)
+      return pool.setToken(index, endsAt: end, now: now) + pool.setRenewed(index, true, now: now)
+    }
     onToken?(index)
   }
 

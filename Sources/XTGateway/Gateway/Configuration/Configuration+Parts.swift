@@ -5,10 +5,12 @@ import XSTech
 
 extension Account {
   init(_ cookie: Configuration.Cookie, _ configuration: Configuration, now: UInt64) {
+    let expiresAt = AccountToken(cookie.authorization).expiresAt
     self.init(
       name: cookie.name, capacity: cookie.maxConcurrency ?? configuration.pool.maxConcurrency, weight: cookie.weight,
       isEnabled: cookie.enabled,
-      tokenEndsAt: AccountToken(cookie.authorization).expiresAt.map { Self.moment($0, now: now, unixNow: Timestamp.unixSeconds) })
+      tokenEndsAt: expiresAt.map { Self.moment($0, now: now, unixNow: Timestamp.unixSeconds) })
+    tokenExpiresAt = expiresAt
     // To be signed in for.
     if cookie.authorization.isEmpty { condition = .expired }
   }

@@ -4,6 +4,8 @@ import Wire
 package struct Configuration: Sendable {
   package var host = "127.0.0.1"
   package var port = 8000
+  /// Loops, one a thread; 0: one per core.
+  package var workers = 1
   package var cookies: [Cookie] = []
   package var apiKeys: [APIKey] = []
   /// Empty: no `/admin`.

@@ -67,6 +67,9 @@ package enum ConfigurationTable {
       check: { $0.isEmpty ? "must not be empty" : nil }),
     .init("port", \.port, in: 0...65535, "Port to listen on; 0 takes a free one and logs it."),
     .init(
+      "workers", \.workers, in: 0...SharedState.maxWorkers,
+      "Loops, each on a thread of its own with its own share of the connections; 0: one per core that the process may use."),
+    .init(
       "cookies", \.cookies,
       "The operator's accounts: objects with `authorization` (the token, verbatim) or `account` and `password`, and optionally `name`, `max_concurrency`, `weight`, `enabled`."
     ),
@@ -199,7 +202,7 @@ package enum ConfigurationTable {
     .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
     .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
     .init(
-      "limits.max_files", \.limits.maxFiles, in: 0...64,
+      "limits.max_files", \.limits.maxFiles, in: 0...SharedState.maxWorkers,
       "Most images of one turn; the upstream's own limit wins where it is smaller."),
     .init(
       "limits.max_image_bytes", \.limits.maxImageBytes, in: 1024...1_073_741_824,

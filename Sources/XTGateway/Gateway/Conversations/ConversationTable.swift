@@ -2,7 +2,7 @@
 /// as a parameter (ms, monotonic).
 ///
 /// A session is either here, and nobody uses it, or taken, and exactly one request does.
-package struct ConversationTable {
+package struct ConversationTable: Sendable {
   private struct Slot {
     var key: ConversationKey
     var session: LiveSession?

@@ -8,17 +8,15 @@ final class LeftoverSweeper {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let ownName: String
+  private let store: Locked<SessionStore>
   /// After so many seconds untouched a session has no gateway any more.
-  private let lifeSeconds: Int
-  private let again: UInt64
+  private var lifeSeconds: Int
+  private var again: UInt64
   private let found: (_ ids: [Int], _ account: AccountPool.AccountIndex) -> Void
   private var isClosed = false
   private var accounts: [AccountPool.AccountIndex: State] = [:]
 
   private struct State {
-    /// The upstream's clock (s) at `at` (ms on the loop's).
-    var upstreamTime: Int
-    var at: UInt64
     /// nil: not unless something happens.
     var due: UInt64?
     var isRunning = false
@@ -36,34 +34,36 @@ final class LeftoverSweeper {
   private static let maxPages = 200
 
   init(
-    loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, ownName: String,
+    loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, ownName: String, store: Locked<SessionStore>,
     found: @escaping (_ ids: [Int], _ account: AccountPool.AccountIndex) -> Void
   ) {
-    (self.loop, self.upstream, self.ownName, self.found) = (loop, upstream, ownName, found)
+    (self.loop, self.upstream, self.ownName, self.store, self.found) = (loop, upstream, ownName, store, found)
     lifeSeconds = Leftovers.lifeSeconds(configuration)
-    again = UInt64(configuration.sessions.idleTimeoutSeconds) * 1000
+    again = configuration.sessions.idleMilliseconds
+  }
+
+  /// Another idle time-out: who has to look again does so no later than that wants it.
+  func configure(_ configuration: Configuration) {
+    lifeSeconds = Leftovers.lifeSeconds(configuration)
+    again = configuration.sessions.idleMilliseconds
+    for (account, state) in accounts { if let due = state.due { accounts[account]?.due = min(due, loop.now + again) } }
   }
 
   func close() { isClosed = true }
-
-  /// A session was just made at `updated`: that is the time by the upstream's clock.
-  func noteTime(_ updated: String, account: AccountPool.AccountIndex) {
-    guard let time = Leftovers.seconds(updated) else { return }
-    let isFirst = accounts[account] == nil
-    accounts[account, default: State(upstreamTime: time, at: loop.now, due: nil)].upstreamTime = time
-    accounts[account]?.at = loop.now
-    if isFirst { sweep(account) }
-  }
 
   /// Looks again where it is due.
   func tick() {
     for (account, state) in accounts { if let due = state.due, due <= loop.now, !state.isRunning { sweep(account) } }
   }
 
-  private func sweep(_ account: AccountPool.AccountIndex) {
-    guard !isClosed, let state = accounts[account] else { return }
-    accounts[account]?.isRunning = true
-    read(Pass(account: account, upstreamNow: state.upstreamTime + Int((loop.now - state.at) / 1000)))
+  /// Looks now, unless it does already; the upstream's time must be known.
+  func sweep(_ account: AccountPool.AccountIndex) {
+    let now = loop.now
+    guard !isClosed, accounts[account]?.isRunning != true,
+      let upstreamNow = store.withLock({ $0.upstreamNow(account: account, now: now) })
+    else { return }
+    accounts[account, default: State()].isRunning = true
+    read(Pass(account: account, upstreamNow: upstreamNow))
   }
 
   /// Deletes only when all pages are read: a page shifts when something on an earlier one goes.

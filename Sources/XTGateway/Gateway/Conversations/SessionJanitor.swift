@@ -2,34 +2,25 @@ import EventLoop
 import Logging
 import XSTech
 
-/// Deletes sessions upstream that nobody needs any more: in the background, in batches, one call at a time.
+/// Deletes sessions upstream that nobody needs any more: in the background and in batches, at the pace of `DeletionQueue`.
 package final class SessionJanitor {
   private let upstream: UpstreamClient
   private let log: Logger
   private var queue = DeletionQueue()
-  private var isBusy = false
   private let loop: EventLoop
   private lazy var timer = makeTimer()
+  /// When the timer fires; `.max`: never.
+  private var nextLook = UInt64.max
   private var whenDone: (() -> Void)?
-  package private(set) var deleted = 0
+  private let deleted: (_ count: Int) -> Void
 
-  /// How long discarded sessions are gathered, and so how often a call is made at most.
-  private static let gatherMilliseconds: UInt64 = 250
-
-  package init(loop: EventLoop, upstream: UpstreamClient, log: Logger) {
-    (self.loop, self.upstream, self.log) = (loop, upstream, log)
+  /// - Parameter deleted: hears of sessions that are gone.
+  init(loop: EventLoop, upstream: UpstreamClient, log: Logger, deleted: @escaping (_ count: Int) -> Void) {
+    (self.loop, self.upstream, self.log, self.deleted) = (loop, upstream, log, deleted)
   }
 
-  package func discard(_ session: LiveSession) { discard(id: session.session.id, account: session.account) }
-
   package func discard(id: Int, account: AccountPool.AccountIndex) {
-    queue.add(id: id, account: account)
-    guard !isBusy else { return }
-    // More may follow soon, and a batch is one call.
-    if !timer.isActive || isWaitingLong {
-      isWaitingLong = false
-      timer.start(after: Self.gatherMilliseconds)
-    }
+    look(at: queue.add(id: id, account: account, loop.now))
   }
 
   package var backlog: Int { queue.count }
@@ -38,7 +29,6 @@ package final class SessionJanitor {
   package func flush(_ done: @escaping () -> Void) {
     whenDone = done
     queue.isHurried = true
-    timer.stop()
     work()
   }
 
@@ -47,36 +37,38 @@ package final class SessionJanitor {
     whenDone = nil
   }
 
-  /// The timer waits for an account that refused, and so not on behalf of the others.
-  private var isWaitingLong = false
-
   private func makeTimer() -> LoopTimer {
     let timer = LoopTimer(loop: loop) { [weak self] in self?.work() }
     timer.keepsLoopAlive(false)
     return timer
   }
 
+  private func look(at due: UInt64) {
+    guard due < nextLook else { return }
+    nextLook = due
+    timer.start(after: due > loop.now ? due - loop.now : 0)
+  }
+
   private func work() {
-    guard !isBusy else { return }
-    isWaitingLong = false
-    switch queue.next(loop.now) {
-    case .nothing:
-      let done = whenDone
-      whenDone = nil
-      done?()
-    case .wait(let until):
-      isWaitingLong = true
-      timer.start(after: max(1, until - loop.now))
-    case .batch(let account, let ids):
-      isBusy = true
-      upstream.call(.deleteSessions(ids: ids), account: account) { [weak self] outcome in
-        self?.finished(ids, account: account, outcome)
+    nextLook = .max
+    while true {
+      switch queue.next(loop.now) {
+      case .nothing:
+        let done = whenDone
+        whenDone = nil
+        done?()
+        return
+      case .busy: return
+      case .wait(let until): return look(at: until)
+      case .batch(let account, let ids):
+        upstream.call(.deleteSessions(ids: ids), account: account) { [weak self] outcome in
+          self?.finished(ids, account: account, outcome)
+        }
       }
     }
   }
 
   private func finished(_ ids: [Int], account: AccountPool.AccountIndex, _ outcome: JSONCall.Outcome) {
-    isBusy = false
     switch outcome {
     case .success: noteDeleted(ids, account: account)
     // Somebody else has deleted it.
@@ -89,11 +81,11 @@ package final class SessionJanitor {
         log.warning("upstream sessions cannot be deleted for now: \(error.message)")
       }
     }
-    if whenDone == nil { timer.start(after: Self.gatherMilliseconds) } else { work() }
+    work()
   }
 
   private func noteDeleted(_ ids: [Int], account: AccountPool.AccountIndex) {
-    deleted += ids.count
+    deleted(ids.count)
     queue.deleted(account: account, loop.now)
   }
 }

@@ -2,111 +2,67 @@ import EventLoop
 import Logging
 import XSTech
 
-/// Looks after the sessions that no request holds: the table of live ones, the reserve of prepared ones, and their ends.
+/// One loop's way to the sessions that no request holds. It makes those that its requests need, and makes others ahead in the place of those
+/// that it took, so that no loop works for another.
 ///
-/// Everything it asks of the upstream happens in the background, a few calls at a time, and never in the way of a request.
+/// What it asks of the upstream ahead of need happens in the background, a few calls at a time, and never in the way of a request.
 package final class SessionKeeper {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private var configuration: Configuration
   private let log: Logger
-  private let accountName: (AccountPool.AccountIndex) -> String
-  /// Which accounts may be asked to do something now.
-  private let canUse: (AccountPool.AccountIndex) -> Bool
+  private let store: Locked<SessionStore>
+  private let desk: AccountDesk
   private let defaultModel: () -> String?
 
   /// What sessions of this process are called: `xtgateway/` and an id of its own.
   package let name: String
-  package let janitor: SessionJanitor
-  package private(set) var table: ConversationTable
-  package private(set) var reserve: SessionReserve
-  package private(set) var statistics = Statistics()
-  /// Touches the sessions of running requests that have not been touched for long.
-  package var touchRunning: () -> Void = {}
-  private var isClosing = false
+  /// Touches the sessions of this loop's running requests that have not been touched for long.
+  var touchRunning: () -> Void = {}
+  /// Has a session deleted upstream.
+  var onDiscard: (_ id: Int, AccountPool.AccountIndex) -> Void = { _, _ in }
+  /// The first session of an account was made: the upstream's time is known.
+  var onFirstSession: (AccountPool.AccountIndex) -> Void = { _ in }
   private var preparing = 0
   private var failuresInARow = 0
-  private let sweeper: LeftoverSweeper
   /// Calls under way that end with a session to be kept or deleted.
   private var underWay = 0
   private var whenQuiet: (() -> Void)?
-  private lazy var cleanupTimer = makeTimer { $0.cleanUp() }
   private lazy var retryTimer = makeTimer { $0.refill() }
-  private lazy var freshTimer = makeTimer { $0.keepFresh() }
-
-  package struct Statistics: Sendable {
-    package var hits = 0
-    package var misses = 0
-    package var replays = 0
-    package var expired = 0
-    package var ended: [EndReason: Int] = [:]
-  }
-
-  /// Why a conversation's session was given up.
-  package enum EndReason: String, CaseIterable, Sendable { case expired, evicted, failed, worn, removed, shutdown }
+  private lazy var touchTimer = makeTimer { $0.touchRunning() }
 
   /// Calls at a time that prepare sessions.
   private static let parallelPreparations = 2
-  /// The upstream keeps about 1,000 sessions of an account; this leaves room for those in use, those being deleted, and the owner's.
-  private static let largestShare = 900
-  /// Sessions that have to go when an account is full, so that not every new one needs another's place.
-  private static let sessionsToClear = 20
 
-  package init(
-    loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger, instance: String,
-    accountName: @escaping (AccountPool.AccountIndex) -> String, canUse: @escaping (AccountPool.AccountIndex) -> Bool,
-    defaultModel: @escaping () -> String?
+  init(
+    loop: EventLoop, upstream: UpstreamClient, configuration: Configuration, log: Logger, name: String, store: Locked<SessionStore>,
+    desk: AccountDesk, defaultModel: @escaping () -> String?
   ) {
     (self.loop, self.upstream, self.configuration, self.log) = (loop, upstream, configuration, log)
-    (self.accountName, self.canUse, self.defaultModel) = (accountName, canUse, defaultModel)
-    name = Leftovers.namePrefix + instance
-    let janitor = SessionJanitor(loop: loop, upstream: upstream, log: log)
-    self.janitor = janitor
-    sweeper = LeftoverSweeper(loop: loop, upstream: upstream, configuration: configuration, ownName: name) { ids, account in
-      log.info("\(ids.count) sessions that an earlier gateway left behind on \(accountName(account)) are deleted")
-      for id in ids { janitor.discard(id: id, account: account) }
-    }
-    table = ConversationTable(capacity: configuration.sessions.max, accountCapacity: Self.largestShare)
-    reserve = SessionReserve(accounts: configuration.cookies.count, target: configuration.sessions.preparedPerCookie)
+    (self.name, self.store, self.desk, self.defaultModel) = (name, store, desk, defaultModel)
   }
 
-  /// The upstream answers: prepares sessions and looks for leftovers.
-  package func start() {
-    startTimers()
+  /// The upstream answers.
+  func start() {
+    startTimer()
     refill()
-    for account in 0..<reserve.accountCount where reserve.target == 0 && canUse(account) { probe(account) }
   }
 
-  /// The configuration changed; accounts may have joined.
-  package func configure(_ configuration: Configuration, accounts: Int) {
+  /// The configuration changed; the store knows already.
+  func configure(_ configuration: Configuration) {
     self.configuration = configuration
-    reserve.grow(to: accounts)
-    table.capacity = configuration.sessions.max
-    reserve.target = configuration.sessions.preparedPerCookie
-    startTimers()
+    startTimer()
     refill()
   }
 
-  /// An account was removed: what it holds is deleted.
-  package func leave(_ account: AccountPool.AccountIndex) {
-    let conversations = table.remove(account: account)
-    noteEnd(.removed, count: conversations.count)
-    for session in conversations + reserve.remove(account: account) { discard(session) }
-  }
-
-  package func close() {
-    isClosing = true
-    cleanupTimer.close()
+  func close() {
     retryTimer.close()
-    freshTimer.close()
-    sweeper.close()
-    janitor.close()
+    touchTimer.close()
   }
 
-  private func startTimers() {
-    let interval = UInt64(configuration.sessions.cleanupIntervalSeconds) * 1000
-    cleanupTimer.start(after: interval, repeating: interval)
-    freshTimer.start(after: max(250, idleMilliseconds / 4), repeating: max(250, idleMilliseconds / 4))
+  private func startTimer() {
+    let interval = max(250, configuration.sessions.idleMilliseconds / 4)
+    touchTimer.start(after: interval, repeating: interval)
   }
 
   private func makeTimer(_ fire: @escaping (SessionKeeper) -> Void) -> LoopTimer {
@@ -119,67 +75,31 @@ package final class SessionKeeper {
 
   /// Takes the session that knows exactly the conversation `key`; nil: none does.
   func take(_ key: ConversationKey) -> LiveSession? {
-    // What has expired is not taken up again, even if the clean-up has not come by yet: others may delete it already.
-    let (now, age) = (loop.now, idleMilliseconds)
-    guard let session = table.take(key, since: now > age ? now - age : 0) else {
-      statistics.misses += 1
-      return nil
-    }
-    statistics.hits += 1
-    return session
+    let now = loop.now
+    return store.withLock { $0.take(key, now: now) }
   }
 
   /// A session that was not touched for so long has to be, if it is still needed.
-  var touchMilliseconds: UInt64 { idleMilliseconds / 2 }
-  private var idleMilliseconds: UInt64 { UInt64(configuration.sessions.idleTimeoutSeconds) * 1000 }
+  var touchMilliseconds: UInt64 { configuration.sessions.idleMilliseconds / 2 }
 
-  func noteReplay() { statistics.replays += 1 }
-  func noteEnd(_ reason: EndReason, count: Int = 1) { statistics.ended[reason, default: 0] += count }
+  func noteReplay() { store.withLock { $0.noteReplay() } }
+  func noteEnd(_ reason: SessionStore.EndReason) { store.withLock { $0.noteEnd(reason) } }
 
   /// Takes a session that knows nothing yet; nil: none is ready.
   func takePrepared(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
-    reserve.note(model: model)
     defer { refill() }
-    return reserve.take(account: account, model: model)
+    return store.withLock { $0.takePrepared(account: account, model: model) }
   }
 
   func file(_ session: LiveSession, under key: ConversationKey) {
-    guard !isClosing else { return discard(session) }
-    if let evicted = table.file(session, under: key, now: loop.now) {
-      noteEnd(.evicted)
-      discard(evicted)
-    }
+    let now = loop.now
+    if let useless = store.withLock({ $0.file(session, under: key, now: now) }) { discard(useless) }
   }
 
   /// A session that knows nothing was not used after all.
-  func putBack(_ session: LiveSession) {
-    if isClosing || !reserve.wants(account: session.account) { discard(session) } else { reserve.put(session) }
-  }
+  func putBack(_ session: LiveSession) { if let useless = store.withLock({ $0.putBack(session) }) { discard(useless) } }
 
-  func discard(_ session: LiveSession) { janitor.discard(session) }
-  func discard(id: Int, account: AccountPool.AccountIndex) { janitor.discard(id: id, account: account) }
-
-  /// Deletes upstream everything that no request holds, what is just being made included. `done` comes when that is through or given up.
-  package func deleteAll(_ done: @escaping () -> Void) {
-    isClosing = true
-    noteEnd(.shutdown, count: table.count)
-    for session in table.removeAll() + reserve.removeAll() { discard(session) }
-    whenQuiet = { [janitor] in janitor.flush(done) }
-    settle()
-  }
-
-  private func began() { underWay += 1 }
-
-  private func ended() {
-    underWay -= 1
-    settle()
-  }
-
-  private func settle() {
-    guard underWay == 0, let quiet = whenQuiet else { return }
-    whenQuiet = nil
-    quiet()
-  }
+  func discard(_ session: LiveSession) { onDiscard(session.session.id, session.account) }
 
   // MARK: Making
 
@@ -193,7 +113,7 @@ package final class SessionKeeper {
       switch outcome {
       case .success(let data):
         guard let session = data.flatMap(Session.init) else { return done(.failure(.badResponse("a new session has no id"))) }
-        sweeper.noteTime(session.updated, account: account)
+        noteTime(session.updated, account)
         var made = LiveSession(account: account, session: session)
         made.touchedAt = loop.now
         done(.success(made))
@@ -204,22 +124,22 @@ package final class SessionKeeper {
     }
   }
 
+  private func noteTime(_ updated: String, _ account: AccountPool.AccountIndex) {
+    guard let seconds = Leftovers.seconds(updated) else { return }
+    let now = loop.now
+    if store.withLock({ $0.note(seconds, account: account, now: now) }) { onFirstSession(account) }
+  }
+
   private static func saysFull(_ error: GatewayError) -> Bool {
     let words = error.message.lowercased()
     return words.contains("会话数") || words.contains("会话已达") || words.contains("too many sessions")
   }
 
   private func makeRoom(_ account: AccountPool.AccountIndex) -> LiveSession? {
-    guard !isClosing, let session = table.evictOldest(of: account) else { return nil }
-    log.info("\(accountName(account)) holds as many sessions as it can: the longest idle make room")
-    for _ in 0..<min(Self.sessionsToClear, table.count(account: account) / 4) {
-      if let another = table.evictOldest(of: account) {
-        noteEnd(.evicted)
-        discard(another)
-      }
-    }
-    noteEnd(.evicted)
-    return session
+    guard let room = store.withLock({ $0.makeRoom(account: account) }) else { return nil }
+    log.info("\(desk.read { $0.accounts[account].name }) holds as many sessions as it can: the longest idle make room")
+    for session in room.evicted { discard(session) }
+    return room.session
   }
 
   /// Makes a session forget its conversation.
@@ -240,54 +160,18 @@ package final class SessionKeeper {
     }
   }
 
-  // MARK: Expiry
-
-  private func cleanUp() {
-    sweeper.tick()
-    let age = idleMilliseconds
-    guard loop.now >= age else { return }
-    let expired = table.expire(filedBefore: loop.now - age)
-    statistics.expired += expired.count
-    noteEnd(.expired, count: expired.count)
-    if !expired.isEmpty { log.debug("\(expired.count) idle conversations ended") }
-    for session in expired {
-      if reserve.wants(account: session.account), canUse(session.account) { recycle(session) } else { discard(session) }
-    }
-  }
-
-  /// Makes a conversation's session forget it, and ready for another.
-  private func recycle(_ session: LiveSession) {
-    reserve.began(account: session.account)
-    clear(session) { [self] outcome in
-      switch outcome {
-      case .success(let session): set(session)
-      case .failure: reserve.ended(account: session.account, nil)
-      }
-    }
-  }
-
-  /// A prepared session may have to wait long; other gateways must see that somebody looks after it.
-  private func keepFresh() {
-    touchRunning()
-    guard loop.now >= idleMilliseconds / 2 else { return }
-    for session in reserve.takeStale(updatedBefore: loop.now - idleMilliseconds / 2) {
-      if canUse(session.account) {
-        reserve.began(account: session.account)
-        set(session)
-      } else {
-        discard(session)
-      }
-    }
-  }
-
   // MARK: Preparing
 
   private func refill() {
-    guard !isClosing, reserve.target > 0, preparing < Self.parallelPreparations, !retryTimer.isActive else { return }
-    guard let model = reserve.favouriteModel ?? defaultModel() else { return }
-    guard let account = reserve.neediest(among: (0..<reserve.accountCount).lazy.filter { self.canUse($0) }) else { return }
+    guard configuration.sessions.preparedPerCookie > 0, preparing < Self.parallelPreparations, !retryTimer.isActive else { return }
+    // One lock at a time: what changes in between is seen in the end.
+    let (wanting, favourite) = store.withLock { ($0.isClosing ? [] : $0.reserve.wanting, $0.reserve.favouriteModel) }
+    let now = loop.now
+    guard !wanting.isEmpty, let model = favourite ?? defaultModel(),
+      let account = desk.read({ pool in wanting.first { pool.accounts[$0].canServe(now) } }),
+      store.withLock({ $0.beginPreparing(account: account) })
+    else { return }
     preparing += 1
-    reserve.began(account: account)
     make(account: account, model: model) { [self] outcome in
       preparing -= 1
       switch outcome {
@@ -296,7 +180,7 @@ package final class SessionKeeper {
         set(session)
         refill()
       case .failure(let error):
-        reserve.ended(account: account, nil)
+        endPreparing(account, nil)
         prepareLater(error)
       }
     }
@@ -306,34 +190,62 @@ package final class SessionKeeper {
   private func prepareLater(_ error: GatewayError) {
     failuresInARow += 1
     log.debug("a session could not be prepared: \(error.message)")
-    guard !isClosing else { return }
     retryTimer.start(after: min(60_000, UInt64(1000) << UInt64(min(failuresInARow, 6))))
   }
 
-  /// Gives a session that knows nothing its name and its settings, and puts it in reserve.
-  private func set(_ session: LiveSession) {
-    let settings = session.preparedSettings(model: reserve.favouriteModel ?? defaultModel() ?? session.model)
+  /// Makes the session of a conversation that is over ready for another; the reserve was promised it.
+  func recycle(_ session: LiveSession) {
+    clear(session) { [self] outcome in
+      switch outcome {
+      case .success(let session): set(session)
+      case .failure: endPreparing(session.account, nil)
+      }
+    }
+  }
+
+  /// Gives a session that knows nothing its name and its settings, and puts it in reserve, which was promised it.
+  func set(_ session: LiveSession) {
+    let model = store.withLock { $0.reserve.favouriteModel } ?? defaultModel() ?? session.model
+    let settings = session.preparedSettings(model: model)
     let body = session.session.updateBody(settings, name: name)
     began()
     upstream.call(.updateSession(id: session.session.id), account: session.account, body: body) { [self] outcome in
       defer { ended() }
-      guard case .success = outcome, !isClosing else { return gaveUp(session) }
+      guard case .success = outcome else {
+        endPreparing(session.account, nil)
+        return discard(session)
+      }
       var session = session
       session.wasUpdated(to: settings)
       session.touchedAt = loop.now
-      reserve.ended(account: session.account, session, updatedAt: loop.now)
+      endPreparing(session.account, session)
       refill()
     }
   }
 
-  private func gaveUp(_ session: LiveSession) {
-    reserve.ended(account: session.account, nil)
-    discard(session)
+  private func endPreparing(_ account: AccountPool.AccountIndex, _ session: LiveSession?) {
+    let now = loop.now
+    if let useless = store.withLock({ $0.endPreparing(account: account, session, now: now) }) { discard(useless) }
   }
 
-  /// Makes a session only to learn the upstream's time, which the look for leftovers needs.
-  private func probe(_ account: AccountPool.AccountIndex) {
-    guard let model = defaultModel() else { return }
-    make(account: account, model: model) { [self] outcome in if case .success(let session) = outcome { discard(session) } }
+  // MARK: The end
+
+  /// Calls `done` when no session is being made any more. The store is closed already.
+  func settle(_ done: @escaping () -> Void) {
+    whenQuiet = done
+    tellQuiet()
+  }
+
+  private func began() { underWay += 1 }
+
+  private func ended() {
+    underWay -= 1
+    tellQuiet()
+  }
+
+  private func tellQuiet() {
+    guard underWay == 0, let quiet = whenQuiet else { return }
+    whenQuiet = nil
+    quiet()
   }
 }

@@ -1,5 +1,5 @@
 /// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
-package struct SessionReserve {
+package struct SessionReserve: Sendable {
   private struct Prepared {
     var session: LiveSession
     var updatedAt: UInt64
@@ -59,10 +59,8 @@ package struct SessionReserve {
   /// Whether `account` has too few, those that are coming counted.
   package func wants(account: AccountPool.AccountIndex) -> Bool { shelves[account].ready.count + shelves[account].coming < target }
 
-  /// The first account of those that has too few.
-  package func neediest(among accounts: some Sequence<AccountPool.AccountIndex>) -> AccountPool.AccountIndex? {
-    accounts.first { wants(account: $0) }
-  }
+  /// The accounts that have too few.
+  package var wanting: [AccountPool.AccountIndex] { target > 0 ? shelves.indices.filter { wants(account: $0) } : [] }
 
   package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
 

@@ -93,7 +93,7 @@ final class ChatExchange {
       }
       if let error = FileRules.check(query, catalog: catalog, entry: entry) { return fail(.invalidRequest(error)) }
       maxFiles = FileRules.maxFiles(for: query.model, catalog)
-      models = entry.values.filter { core.modelHealth.coolsUntil($0, core.loop.now) == nil }[...]
+      models = core.modelsToTry(entry.values)
       guard !models.isEmpty else { return fail(.modelUnavailable("it had no channel a moment ago")) }
       perform(state.modelFound(alternatives: models.count - 1))
     }
@@ -245,7 +245,7 @@ final class ChatExchange {
     leaveSession()
     core.desk.giveBack(lease, outcome(error))
     // The same account may be tried again with its next token.
-    if !error.isOfToken || !core.desk.pool.accounts[lease.account].isRenewed { failedAccounts.append(lease.account) }
+    if !error.isOfToken || !core.desk.read({ $0.accounts[lease.account].isRenewed }) { failedAccounts.append(lease.account) }
     core.metrics.failovers += 1
     askForAccount()
   }
@@ -253,7 +253,7 @@ final class ChatExchange {
   private func tryNextModel(_ error: GatewayError) {
     guard let lease else { return }
     noteAttempt(error, then: "trying the next model")
-    core.modelHealth.failed(model, core.loop.now)
+    core.modelFailed(model)
     models = models.dropFirst()
     leaveSession()
     prepare(on: lease.account)
@@ -262,7 +262,7 @@ final class ChatExchange {
   private func noteAttempt(_ error: GatewayError, then: String) {
     core.metrics.retries += 1
     noteMessage(error.code)
-    let account = lease.map { core.desk.pool.accounts[$0.account].name } ?? ""
+    let account = lease?.accountName ?? ""
     core.log.notice(
       "attempt \(state.attempts) of \(record.requestID) on \(account) failed (\(error.code)): \(error.message); \(then)")
   }
@@ -303,7 +303,7 @@ final class ChatExchange {
     reader.flush(to: encoder)
     record.status = 200
     record.usage = reader.usage
-    core.modelHealth.succeeded(model)
+    core.modelSucceeded(model)
     encoder.finish(reader.usage)
     // A touch that is still under way could undo what the next turn sets.
     cleanUp(.success, keepsSession: keepsSession && reader.agreesWithRecord && !isTouching)
@@ -311,7 +311,7 @@ final class ChatExchange {
 
   private func tell(_ error: GatewayError) {
     record.error = error
-    if case .modelUnavailable = error, lease != nil { core.modelHealth.failed(model, core.loop.now) }
+    if case .modelUnavailable = error, lease != nil { core.modelFailed(model) }
     if let encoder, encoder.isCommitted {
       record.status = 200
       encoder.fail(error)
@@ -396,7 +396,7 @@ extension ChatExchange: LeaseReceiver {
     self.lease = lease
     if let queuedAt { core.metrics.waited(milliseconds: core.loop.now - queuedAt) }
     queuedAt = nil
-    record.account = core.desk.pool.accounts[lease.account].name
+    record.account = lease.accountName
     clock.leased()
     prepare(on: lease.account)
   }

@@ -1,115 +1,129 @@
 import EventLoop
 import Logging
 import Wire
-import XSTech
 
-/// What all exchanges of one loop share.
+/// What all exchanges of one loop share, and the loop's way to what all loops share.
 package final class GatewayCore {
   package let loop: EventLoop
+  /// The loop's number; the first one also does what is done once for all.
+  package let worker: Int
+  package let shared: SharedState
   package internal(set) var configuration: Configuration
   let sink: LogSink
   package let upstream: UpstreamClient
-  package let models: ModelDirectory
-  package let desk: AccountDesk
-  package let digest: ConversationDigest
+  let models: ModelDirectory
+  let desk: AccountDesk
+  let sessions: SessionKeeper
+  package let background: Background?
+  let digest: ConversationDigest
   package let log: Logger
   let accessLog: AccessLog
   var clockLimits: ExchangeClock.Limits
   var policy: ChatExchangeState.Policy
-  /// On the loop's clock, for `/health`.
-  let startedAt: UInt64
 
   var identifiers = Identifiers()
   let scratch = AnswerScratch()
-  var modelHealth: ModelHealth
   var metrics = Metrics()
   let monitor: LoopMonitor
   /// What the server counts, for the metrics.
   package var serverStatistics: () -> (connections: Int, sentBytes: Int) = { (0, 0) }
-  package private(set) lazy var sessions = makeKeeper()
-  let tokens: TokenKeeper
-  let credits: CreditsWatch
-  var clients: ClientRegistry
+  /// The keys that clients may use.
+  var keys: ClientKeys
+  private(set) lazy var statusQueries = makeStatusQueries()
   private var running: [ObjectIdentifier: ChatExchange] = [:]
   package private(set) var isDraining = false
 
-  package init(loop: EventLoop, configuration: Configuration, upstream: UpstreamClient, sink: LogSink) {
-    (self.loop, self.configuration, self.upstream, self.sink) = (loop, configuration, upstream, sink)
-    log = Logger(label: "xtgateway") { _ in SinkLogHandler(sink) }
+  package init(
+    loop: EventLoop, worker: Int, shared: SharedState, configuration: Configuration, upstream: UpstreamClient, sink: LogSink
+  ) {
+    (self.loop, self.worker, self.shared, self.configuration) = (loop, worker, shared, configuration)
+    (self.upstream, self.sink) = (upstream, sink)
+    let log = Logger(label: "xtgateway") { _ in SinkLogHandler(sink) }
+    self.log = log
     accessLog = AccessLog(sink)
-    models = ModelDirectory(loop: loop, upstream: upstream, configuration: configuration, log: log)
-    digest = ConversationDigest(key: SipHash128.Key(k0: .random(in: 0 ... .max), k1: .random(in: 0 ... .max)))
+    digest = shared.digest
     clockLimits = ExchangeClock.Limits(configuration)
     policy = ChatExchangeState.Policy(configuration)
-    modelHealth = ModelHealth(configuration)
-    let pool = AccountPool(
-      accounts: configuration.cookies.map { Account($0, configuration, now: loop.now) }, limits: .init(configuration),
-      breaker: .init(configuration), seed: .random(in: 0 ... .max))
-    desk = AccountDesk(loop: loop, pool: pool, log: log)
-    tokens = TokenKeeper(loop: loop, upstream: upstream, desk: desk, configuration: configuration, log: log)
-    credits = CreditsWatch(loop: loop, upstream: upstream, desk: desk)
-    clients = ClientRegistry(digest)
-    clients.configure(configuration.apiKeys, now: loop.now)
+    keys = shared.clients.withLock { $0.keys }
     monitor = LoopMonitor(loop: loop)
-    startedAt = loop.now
+    let models = ModelDirectory()
+    let desk = AccountDesk(loop: loop, shared: shared.pool, worker: worker, log: log)
+    let sessions = SessionKeeper(
+      loop: loop, upstream: upstream, configuration: configuration, log: log, name: shared.sessionName, store: shared.sessions,
+      desk: desk, defaultModel: { models.catalog?.modelToPrepare })
+    (self.models, self.desk, self.sessions) = (models, desk, sessions)
+    background =
+      worker == 0
+      ? Background(
+        loop: loop, shared: shared, configuration: configuration, upstream: upstream, desk: desk, keeper: sessions, models: models,
+        log: log, publish: { answer in shared.tellAll(.models(answer), from: 0) { models.receive(answer) } }) : nil
   }
 
+  /// Called on the loop's own thread.
   package func start() {
     upstream.observe = { [weak self] call, outcome, milliseconds in
       self?.metrics.called(call.name, outcome, milliseconds: milliseconds)
     }
-    models.onFirstCatalog = { [weak self] in self?.sessions.start() }
-    models.usableAccounts = { [unowned self] in desk.pool.accounts.indices.filter { desk.pool.accounts[$0].canServe(loop.now) } }
-    models.whyNoAccount = { [unowned self] in whyNoAccount }
-    models.onTokenRejected = { [weak self] account, error in
-      guard let self else { return }
-      desk.change { pool, now in pool.expire(account, error.message, now: now) }
-      log.warning("account \(desk.pool.accounts[account].name) is out of service until its token is renewed: \(error.message)")
-      tokens.refused(account)
+    models.requestFetch = { [unowned self] in perform(.fetchModels) }
+    models.onFirstCatalog = { [unowned self] in
+      sessions.start()
+      background?.care.start()
     }
-    tokens.onToken = { [weak self] _ in self?.models.accountsChanged() }
-    desk.onOutcome = { [weak self] account, outcome in
-      if case .tokenInvalid = outcome { self?.tokens.refused(account) }
-    }
-    sessions.touchRunning = { [weak self] in
-      guard let self else { return }
-      for exchange in running.values { exchange.touchSession() }
-    }
+    desk.send = { [shared] grants, worker in shared.mailboxes[worker].post(.grants(grants)) }
+    desk.onOutcome = { [unowned self] account, outcome in if case .tokenInvalid = outcome { perform(.renewToken(account)) } }
+    sessions.onDiscard = { [unowned self] id, account in perform(.delete(session: id, account)) }
+    sessions.onFirstSession = { [unowned self] account in perform(.sweep(account)) }
+    sessions.touchRunning = { [unowned self] in for exchange in running.values { exchange.touchSession() } }
     monitor.start()
     desk.start()
-    tokens.start()
-    credits.start()
-    models.start()
-  }
-
-  private var whyNoAccount: GatewayError? {
-    let accounts = desk.pool.accounts.filter { !$0.isDraining }
-    if accounts.isEmpty { return .noCookies }
-    if tokens.isBusy { return nil }
-    let words = desk.description()
-    return accounts.contains { $0.isEnabled && !$0.isDead }
-      ? .poolUnavailable(words, retryAfterSeconds: nil) : .credentialsExhausted(words)
-  }
-
-  private func makeKeeper() -> SessionKeeper {
-    SessionKeeper(
-      loop: loop, upstream: upstream, configuration: configuration, log: log, instance: String(identifiers.next().prefix(12)),
-      accountName: { [unowned self] in desk.pool.accounts[$0].name },
-      canUse: { [unowned self] in desk.pool.accounts[$0].canServe(loop.now) },
-      defaultModel: { [unowned self] in models.catalog?.modelToPrepare })
+    background?.start()
   }
 
   package func close() {
-    models.close()
-    tokens.close()
-    credits.close()
+    statusQueries.close()
+    background?.close()
     monitor.close()
     sessions.close()
     desk.close()
   }
 
+  // MARK: Other loops
+
+  package func receive(_ message: WorkerMessage) {
+    switch message {
+    case .grants(let grants): desk.receive(grants)
+    case .models(let answer): models.receive(answer)
+    case .configuration(let configuration): configure(configuration)
+    case .statusWanted(let other, let query): shared.mailboxes[other].post(.status(status, of: worker, query: query))
+    case .status(let status, let other, let query): statusQueries.receive(status, of: other, query: query)
+    case .background(let task): background?.perform(task)
+    case .shutdown: break
+    }
+  }
+
+  private func perform(_ task: BackgroundTask) {
+    if let background { background.perform(task) } else { shared.mailboxes[0].post(.background(task)) }
+  }
+
+  private func makeStatusQueries() -> StatusQueries {
+    StatusQueries(
+      loop: loop, worker: worker, workers: shared.workers, own: { [unowned self] in status },
+      ask: { [shared, worker] other, query in shared.mailboxes[other].post(.statusWanted(by: worker, query: query)) })
+  }
+
+  private var status: WorkerStatus {
+    let server = serverStatistics()
+    return WorkerStatus(
+      metrics: metrics, runningChats: running.count, heldSessions: running.values.count { $0.holdsSession },
+      connections: server.connections, sentBytes: server.sentBytes, loopLag: monitor.lag, loopBusyRatio: monitor.busyRatio)
+  }
+
+  // MARK: Requests
+
   func answerHead(_ requestID: String, _ client: ClientIdentity?) -> AnswerHead {
-    AnswerHead(requestID: requestID, rateLimit: client.flatMap { clients.status($0, now: loop.now) })
+    guard let client, client.index >= 0 else { return AnswerHead(requestID: requestID, rateLimit: nil) }
+    let now = loop.now
+    return AnswerHead(requestID: requestID, rateLimit: shared.clients.withLock { $0.status(client, now: now) })
   }
 
   /// A request is answered: counts and logs it.
@@ -118,19 +132,40 @@ package final class GatewayCore {
     accessLog.write(record, now: loop.now)
   }
 
+  /// Why the client's key may not begin a chat now; nil: it has begun, and has to end.
+  func begin(_ client: ClientIdentity) -> KeyLimiter.Refusal? {
+    guard client.index >= 0 else { return nil }
+    let now = loop.now
+    return shared.clients.withLock { $0.begin(client, now: now) }
+  }
+
+  /// Those of a request's models that do not rest.
+  func modelsToTry(_ values: [String]) -> ArraySlice<String> {
+    let now = loop.now
+    return shared.modelHealth.withLock { health in values.filter { health.coolsUntil($0, now) == nil }[...] }
+  }
+
+  func modelFailed(_ model: String) {
+    let now = loop.now
+    shared.modelHealth.withLock { $0.failed(model, now) }
+  }
+
+  func modelSucceeded(_ model: String) { shared.modelHealth.withLock { $0.succeeded(model) } }
+
   // MARK: Running exchanges
 
-  package var runningCount: Int { running.count }
-
-  /// Sessions in the hands of running exchanges.
-  var runningSessions: Int { running.values.count { $0.holdsSession } }
-
-  func began(_ exchange: ChatExchange) { running[ObjectIdentifier(exchange)] = exchange }
+  func began(_ exchange: ChatExchange) {
+    running[ObjectIdentifier(exchange)] = exchange
+    shared.chatBegan()
+  }
 
   func ended(_ exchange: ChatExchange, _ client: ClientIdentity) {
     running[ObjectIdentifier(exchange)] = nil
-    clients.end(client)
+    shared.chatEnded()
+    if client.index >= 0 { shared.clients.withLock { $0.end(client) } }
   }
+
+  // MARK: The end
 
   /// New requests on open connections are still served; `/health` says so.
   package func drain() { isDraining = true }
@@ -139,4 +174,7 @@ package final class GatewayCore {
   package func cutOff() {
     for exchange in running.values { exchange.cutOff() }
   }
+
+  /// Calls `done` when no session is being made any more.
+  package func settle(_ done: @escaping () -> Void) { sessions.settle(done) }
 }

@@ -1,5 +1,5 @@
 /// Counts of observations by size, as Prometheus wants them.
-struct Histogram {
+struct Histogram: Sendable {
   /// Upper bounds in the unit of `scale`, ascending.
   let bounds: [Double]
   private var counts: [Int]
@@ -23,6 +23,13 @@ struct Histogram {
   }
 
   mutating func observe(milliseconds: UInt64) { observe(Double(milliseconds) / 1000) }
+
+  /// Adds what another one with the same bounds has seen.
+  mutating func add(_ other: Histogram) {
+    count += other.count
+    sum += other.sum
+    for index in counts.indices { counts[index] += other.counts[index] }
+  }
 
   /// Counts of observations up to each bound.
   var cumulative: [Int] {

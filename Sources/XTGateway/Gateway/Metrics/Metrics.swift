@@ -1,12 +1,12 @@
 /// What is counted while requests run. Labels are bounded: routes are templates, calls and reasons come from enumerations.
-package struct Metrics {
-  struct RequestLabels: Hashable {
+package struct Metrics: Sendable {
+  struct RequestLabels: Hashable, Sendable {
     var route: String
     var status: Int
     var isStream: Bool
   }
 
-  struct CallLabels: Hashable {
+  struct CallLabels: Hashable, Sendable {
     var call: String
     var outcome: String
   }
@@ -45,4 +45,22 @@ package struct Metrics {
   }
 
   mutating func waited(milliseconds: UInt64) { queueWait.observe(milliseconds: milliseconds) }
+
+  /// Adds what another loop has counted.
+  mutating func add(_ other: Metrics) {
+    func add(_ histogram: inout Histogram?, _ other: Histogram) {
+      if histogram?.add(other) == nil { histogram = other }
+    }
+    requests.merge(other.requests, uniquingKeysWith: +)
+    timeToFirstToken.add(other.timeToFirstToken)
+    for (route, histogram) in other.durations { add(&durations[route], histogram) }
+    pieceInterval.add(other.pieceInterval)
+    pieces += other.pieces
+    calls.merge(other.calls, uniquingKeysWith: +)
+    for (call, histogram) in other.callDurations { add(&callDurations[call], histogram) }
+    failures.merge(other.failures, uniquingKeysWith: +)
+    queueWait.add(other.queueWait)
+    retries += other.retries
+    failovers += other.failovers
+  }
 }

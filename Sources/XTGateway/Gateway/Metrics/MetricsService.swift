@@ -15,7 +15,9 @@ package final class MetricsService: HTTPService {
     guard http.head.method == .get || http.head.method == .head else {
       return Response.send(.methodNotAllowed(allowed: Route.metrics.allowed), to: http, head: common)
     }
-    http.respond(Response.metrics(common), body: MetricsPage(core).render())
+    core.statusQueries.gather { [core] statuses in
+      http.respond(Response.metrics(common), body: MetricsPage(core, statuses).render())
+    }
   }
 
   package func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {

@@ -1,6 +1,6 @@
 /// Which models are left alone for a while because the upstream had no channel for them. A pure state machine; times in
 /// milliseconds, monotonic.
-package struct ModelHealth {
+package struct ModelHealth: Sendable {
   private struct Ailment {
     var until: UInt64
     var strikes: Int

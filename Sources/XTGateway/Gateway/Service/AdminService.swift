@@ -48,34 +48,45 @@ struct AdminService {
 
   let core: GatewayCore
 
-  /// Nil: there is no such account.
-  func answer(_ route: Route) -> ByteBuffer? {
+  /// Nil: there is no such account. `done` may come later.
+  func answer(_ route: Route, _ done: @escaping (ByteBuffer?) -> Void) {
+    switch route {
+    case .accounts: done(accounts())
+    case .account(let name, let command): done(carryOut(command, name))
+    case .sessions: core.statusQueries.gather { statuses in done(sessions(held: statuses.reduce(0) { $0 + $1.heldSessions })) }
+    }
+  }
+
+  private func document(_ write: (inout JSONWriter) -> Void) -> ByteBuffer {
     let buffer = ByteBuffer()
     var writer = JSONWriter(buffer)
-    switch route {
-    case .accounts:
-      writer.beginObject()
-      writer.key("accounts")
-      writer.beginArray()
-      for index in core.desk.pool.accounts.indices where !isGone(index) { write(index, to: &writer) }
-      writer.endArray()
-      writer.endObject()
-    case .account(let name, let command):
-      guard let index = core.desk.pool.accounts.lastIndex(where: { $0.name == name }), !isGone(index) else { return nil }
-      carryOut(command, index)
-      write(index, to: &writer)
-    case .sessions: writeSessions(to: &writer)
-    }
+    write(&writer)
     return buffer
   }
 
+  // MARK: Accounts
+
   /// Removed from the configuration, and nothing runs on it any more.
-  private func isGone(_ index: AccountPool.AccountIndex) -> Bool {
-    core.desk.pool.accounts[index].isDraining && core.desk.pool.accounts[index].inFlight == 0
+  private static func isGone(_ account: Account) -> Bool { account.isDraining && account.inFlight == 0 }
+
+  private func accounts() -> ByteBuffer {
+    let accounts = core.desk.read { $0.accounts }
+    return document { writer in
+      writer.beginObject()
+      writer.key("accounts")
+      writer.beginArray()
+      for account in accounts where !Self.isGone(account) { write(account, to: &writer) }
+      writer.endArray()
+      writer.endObject()
+    }
   }
 
-  private func carryOut(_ command: Route.Command, _ index: AccountPool.AccountIndex) {
-    core.log.notice("admin: \(command.rawValue) account \(core.desk.pool.accounts[index].name)")
+  private func carryOut(_ command: Route.Command, _ name: String) -> ByteBuffer? {
+    let found = core.desk.read { pool in
+      pool.accounts.lastIndex { $0.name == name }.flatMap { Self.isGone(pool.accounts[$0]) ? nil : $0 }
+    }
+    guard let index = found else { return nil }
+    core.log.notice("admin: \(command.rawValue) account \(name)")
     core.desk.change { pool, now in
       switch command {
       case .enable: pool.setEnabled(index, true, now: now)
@@ -83,10 +94,11 @@ struct AdminService {
       case .reset: pool.reset(index, now: now)
       }
     }
+    let account = core.desk.read { $0.accounts[index] }
+    return document { write(account, to: &$0) }
   }
 
-  private func write(_ index: AccountPool.AccountIndex, to writer: inout JSONWriter) {
-    let account = core.desk.pool.accounts[index]
+  private func write(_ account: Account, to writer: inout JSONWriter) {
     writer.beginObject()
     func text(_ key: StaticString, _ value: String?) {
       writer.key(key)
@@ -103,11 +115,11 @@ struct AdminService {
     number("capacity", account.capacity)
     number("weight", account.weight)
     text("cooldown_until", account.restsUntil.map(time))
-    text("token_expires_at", core.tokens.expiresAt(index).map { Timestamp.text(unixSeconds: $0, milliseconds: 0) })
+    text("token_expires_at", account.tokenExpiresAt.map { Timestamp.text(unixSeconds: $0, milliseconds: 0) })
     number("requests", account.requests)
     number("failures", account.failures)
     text("last_error", account.lastError)
-    number("credits", core.credits[index])
+    number("credits", account.credits)
     writer.endObject()
   }
 
@@ -117,32 +129,40 @@ struct AdminService {
     return Timestamp.text(unixSeconds: Timestamp.unixSeconds + seconds, milliseconds: 0)
   }
 
-  private func writeSessions(to writer: inout JSONWriter) {
-    let sessions = core.sessions
-    let accounts = core.desk.pool.accounts.indices.filter { !isGone($0) }
-    writer.beginObject()
+  // MARK: Sessions
+
+  private func sessions(held: Int) -> ByteBuffer {
+    let accounts = core.desk.read { $0.accounts }
+    // A copy of the store would be copied again by the next request.
+    let (live, prepared, statistics, counts) = core.shared.sessions.withLock { store in
+      let counts = (0..<store.reserve.accountCount).map { (store.table.count(account: $0), store.reserve.count(account: $0)) }
+      return (store.table.count, store.reserve.count, store.statistics, counts)
+    }
     let numbers: [(StaticString, Int)] = [
-      ("live", sessions.table.count), ("leased", core.runningSessions), ("prepared", sessions.reserve.count),
-      ("hits", sessions.statistics.hits), ("misses", sessions.statistics.misses), ("replays", sessions.statistics.replays),
-      ("expired", sessions.statistics.expired), ("deleted", sessions.janitor.deleted),
+      ("live", live), ("leased", held), ("prepared", prepared), ("hits", statistics.hits), ("misses", statistics.misses),
+      ("replays", statistics.replays), ("expired", statistics.expired), ("deleted", statistics.deleted),
     ]
+    return document { writer in
+      writer.beginObject()
+      Self.write(numbers, to: &writer)
+      writer.key("accounts")
+      writer.beginArray()
+      for (account, count) in zip(accounts, counts) where !Self.isGone(account) {
+        writer.beginObject()
+        writer.key("name")
+        writer.string(account.name)
+        Self.write([("live", count.0), ("prepared", count.1)], to: &writer)
+        writer.endObject()
+      }
+      writer.endArray()
+      writer.endObject()
+    }
+  }
+
+  private static func write(_ numbers: [(StaticString, Int)], to writer: inout JSONWriter) {
     for (key, value) in numbers {
       writer.key(key)
       writer.int(value)
     }
-    writer.key("accounts")
-    writer.beginArray()
-    for index in accounts {
-      writer.beginObject()
-      writer.key("name")
-      writer.string(core.desk.pool.accounts[index].name)
-      writer.key("live")
-      writer.int(sessions.table.count(account: index))
-      writer.key("prepared")
-      writer.int(sessions.reserve.count(account: index))
-      writer.endObject()
-    }
-    writer.endArray()
-    writer.endObject()
   }
 }

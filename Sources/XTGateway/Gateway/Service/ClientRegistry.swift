@@ -2,7 +2,7 @@ import HTTPServer
 import Wire
 
 /// Who asks: one of the API keys, or anybody where none are configured.
-struct ClientIdentity {
+struct ClientIdentity: Sendable {
   /// The client's place in the registry, which it keeps; -1: anybody.
   let index: Int
   /// The key's name, for logs.
@@ -11,44 +11,26 @@ struct ClientIdentity {
   let digest: ConversationKey
 }
 
-/// The keys that clients may use, and what each may still do.
-struct ClientRegistry {
+/// The keys that clients may use. A value that every loop has its own copy of; a key keeps its place for good.
+struct ClientKeys: Sendable {
   enum Verdict {
     case client(ClientIdentity)
     case refused
   }
 
-  private struct Entry {
+  fileprivate struct Entry: Sendable {
     var key: Configuration.APIKey
-    var limiter: KeyLimiter
     /// False: no longer configured; its running requests still count.
     var isValid = true
     let digest: ConversationKey
   }
 
-  private let digest: ConversationDigest
   private let anybody: ClientIdentity
-  private var entries: [Entry] = []
-  private var isOpen = true
+  fileprivate var entries: [Entry] = []
+  fileprivate var isOpen = true
 
-  init(_ digest: ConversationDigest) {
-    self.digest = digest
+  fileprivate init(_ digest: ConversationDigest) {
     anybody = ClientIdentity(index: -1, name: nil, digest: digest.start(identity: ""))
-  }
-
-  /// Takes the configured keys; those that stay keep their place and what they have used.
-  mutating func configure(_ keys: [Configuration.APIKey], now: UInt64) {
-    isOpen = keys.isEmpty
-    for index in entries.indices { entries[index].isValid = false }
-    for key in keys {
-      if let index = entries.firstIndex(where: { $0.key.key == key.key }) {
-        entries[index].key = key
-        entries[index].limiter.configure(.init(key), now: now)
-        entries[index].isValid = true
-      } else {
-        entries.append(Entry(key: key, limiter: KeyLimiter(.init(key), now: now), digest: digest.start(identity: "key:" + key.key)))
-      }
-    }
   }
 
   func check(_ headers: HTTPHeaders) -> Verdict {
@@ -58,19 +40,6 @@ struct ClientRegistry {
     var match: Int?
     for (index, entry) in entries.enumerated() where Self.areEqual(entry.key.key, offered) && entry.isValid { match = index }
     return match.map { .client(ClientIdentity(index: $0, name: entries[$0].key.name, digest: entries[$0].digest)) } ?? .refused
-  }
-
-  /// A chat begins, or is refused; what began has to end.
-  mutating func begin(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Refusal? {
-    client.index >= 0 ? entries[client.index].limiter.begin(now) : nil
-  }
-
-  mutating func end(_ client: ClientIdentity) {
-    if client.index >= 0 { entries[client.index].limiter.end() }
-  }
-
-  mutating func status(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Status? {
-    client.index >= 0 ? entries[client.index].limiter.status(now) : nil
   }
 
   /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case).
@@ -85,5 +54,47 @@ struct ClientRegistry {
     var difference: UInt8 = key.count == offered.count ? 0 : 1
     for index in offered.indices { difference |= offered[index] ^ (key.isEmpty ? 0 : key[index % key.count]) }
     return difference == 0
+  }
+}
+
+/// The keys, and what each may still do on all loops together.
+struct ClientRegistry: Sendable {
+  private let digest: ConversationDigest
+  private(set) var keys: ClientKeys
+  /// In the keys' places.
+  private var limiters: [KeyLimiter] = []
+
+  init(_ digest: ConversationDigest) {
+    self.digest = digest
+    keys = ClientKeys(digest)
+  }
+
+  /// Takes the configured keys; those that stay keep their place and what they have used.
+  mutating func configure(_ configured: [Configuration.APIKey], now: UInt64) {
+    keys.isOpen = configured.isEmpty
+    for index in keys.entries.indices { keys.entries[index].isValid = false }
+    for key in configured {
+      if let index = keys.entries.firstIndex(where: { $0.key.key == key.key }) {
+        keys.entries[index].key = key
+        keys.entries[index].isValid = true
+        limiters[index].configure(.init(key), now: now)
+      } else {
+        keys.entries.append(.init(key: key, digest: digest.start(identity: "key:" + key.key)))
+        limiters.append(KeyLimiter(.init(key), now: now))
+      }
+    }
+  }
+
+  /// A chat begins, or is refused; what began has to end.
+  mutating func begin(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Refusal? {
+    client.index >= 0 ? limiters[client.index].begin(now) : nil
+  }
+
+  mutating func end(_ client: ClientIdentity) {
+    if client.index >= 0 { limiters[client.index].end() }
+  }
+
+  mutating func status(_ client: ClientIdentity, now: UInt64) -> KeyLimiter.Status? {
+    client.index >= 0 ? limiters[client.index].status(now) : nil
   }
 }

@@ -25,7 +25,7 @@ package final class GatewayService: HTTPService {
     guard route != .health else { return sendHealth(http, &record) }
     if case .admin(let route) = route { return sendAdmin(route, http, &record) }
     guard route != .metrics else { return sendMetrics(http, &record) }
-    guard case .client(let client) = core.clients.check(http.head.headers) else { return refuse(.invalidAPIKey, http, &record) }
+    guard case .client(let client) = core.keys.check(http.head.headers) else { return refuse(.invalidAPIKey, http, &record) }
     record.key = client.name
     switch route {
     case .health, .server, .admin, .metrics: break
@@ -61,7 +61,7 @@ package final class GatewayService: HTTPService {
     if let type = http.head.headers["content-type"], !Self.isJSON(type) {
       return refuse(.unsupportedMediaType(type), http, &record)
     }
-    if let error = core.clients.begin(client, now: core.loop.now).map(GatewayError.keyLimited) {
+    if let error = core.begin(client).map(GatewayError.keyLimited) {
       return refuse(error, http, &record, client)
     }
     let exchange = ChatExchange(core: core, http: http, record: record, client: client)
@@ -101,21 +101,30 @@ package final class GatewayService: HTTPService {
 
   private func sendMetrics(_ http: HTTPServerExchange, _ record: inout AccessRecord) {
     if !core.configuration.apiKeys.isEmpty {
-      guard let offered = ClientRegistry.bearer(http.head.headers), ClientRegistry.areEqual(core.configuration.metrics.key, offered)
+      guard let offered = ClientKeys.bearer(http.head.headers), ClientKeys.areEqual(core.configuration.metrics.key, offered)
       else {
         return refuse(.invalidAPIKey, http, &record)
       }
     }
-    respond(Response.metrics(core.answerHead(record.requestID, nil)), MetricsPage(core).render(), http, &record)
+    let record = record
+    core.statusQueries.gather { [self] statuses in
+      guard http.isOpen else { return }
+      var record = record
+      respond(Response.metrics(core.answerHead(record.requestID, nil)), MetricsPage(core, statuses).render(), http, &record)
+    }
   }
 
   private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
-    guard let offered = ClientRegistry.bearer(http.head.headers), ClientRegistry.areEqual(core.configuration.adminKey, offered)
-    else {
+    guard let offered = ClientKeys.bearer(http.head.headers), ClientKeys.areEqual(core.configuration.adminKey, offered) else {
       return refuse(.invalidAPIKey, http, &record)
     }
-    guard let body = AdminService(core: core).answer(route) else { return refuse(.unknownURL(path: http.head.path), http, &record) }
-    respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
+    let record = record
+    AdminService(core: core).answer(route) { [self] body in
+      guard http.isOpen else { return }
+      var record = record
+      guard let body else { return refuse(.unknownURL(path: http.head.path), http, &record) }
+      respond(Response.json(200, core.answerHead(record.requestID, nil)), body, http, &record)
+    }
   }
 
   private func sendHealth(_ http: HTTPServerExchange, _ record: inout AccessRecord) {

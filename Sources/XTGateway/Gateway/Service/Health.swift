@@ -5,17 +5,18 @@ struct Health {
   let status: Int
   private let word: String
   private let core: GatewayCore
+  private let pool: AccountPool
 
   init(_ core: GatewayCore) {
     self.core = core
-    let canServe =
-      core.desk.pool.accounts.isEmpty || core.desk.pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
+    pool = core.desk.snapshot()
+    let canServe = pool.accounts.isEmpty || pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
     word = core.isDraining ? "draining" : canServe ? "healthy" : "unavailable"
     status = word == "healthy" ? 200 : 503
   }
 
   func write(to buffer: ByteBuffer) {
-    let (pool, now) = (core.desk.pool, core.loop.now)
+    let now = core.loop.now
     let accounts = pool.accounts.filter { !$0.isDraining }
     let ready = accounts.count { $0.canServe(now) && $0.inFlight < $0.capacity }
     let busy = accounts.count { $0.canServe(now) && $0.inFlight >= $0.capacity }
@@ -36,8 +37,8 @@ struct Health {
     writer.endObject()
     Self.write(
       [
-        ("sessions", core.sessions.table.count), ("in_flight", pool.inFlight), ("queued", pool.waiting),
-        ("uptime_seconds", Int((core.loop.now - core.startedAt) / 1000)),
+        ("sessions", core.shared.sessions.withLock { $0.table.count }), ("in_flight", pool.inFlight), ("queued", pool.waiting),
+        ("uptime_seconds", Int(max(now, core.shared.startedAt) - core.shared.startedAt) / 1000),
       ], to: &writer)
     writer.key("version")
     writer.string(gatewayVersion)

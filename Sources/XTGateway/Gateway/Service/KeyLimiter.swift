@@ -1,6 +1,6 @@
 /// What one API key may still do: requests a minute (a token bucket) and requests at a time. A pure state machine; times in
 /// milliseconds, monotonic.
-package struct KeyLimiter {
+package struct KeyLimiter: Sendable {
   package struct Limits: Equatable, Sendable {
     /// 0: no limit.
     package var concurrency: Int

@@ -14,8 +14,11 @@ package final class UpstreamClient {
   private let timeoutMilliseconds: UInt64
   /// Whether a message may be sent again when a connection died without an answer (`pool.retry_ambiguous`).
   var completionMayRepeat: Bool
-  /// Header lines by account, made once for each token.
-  private var accounts: [AccountHeaders] = []
+  /// The tokens in use, which other loops change as well.
+  private let tokens: AccountTokens
+  /// Header lines by account, made once for each token, and the version of the tokens that they were made of.
+  private var accounts: [(token: String, headers: AccountHeaders)] = []
+  private var tokenVersion = -1
   private let origin: String
   private let configuration: Configuration
   /// Calls under way.
@@ -39,9 +42,8 @@ package final class UpstreamClient {
     }
   }
 
-  package init(loop: EventLoop, client: HTTPClient, configuration: Configuration) {
-    self.loop = loop
-    self.client = client
+  package init(loop: EventLoop, client: HTTPClient, tokens: AccountTokens, configuration: Configuration) {
+    (self.loop, self.client, self.tokens) = (loop, client, tokens)
     classifier = FailureClassifier(
       configuration.pool.errorPatterns, secrets: configuration.secrets)
     var url = configuration.upstream.baseURL
@@ -52,14 +54,21 @@ package final class UpstreamClient {
     origin = Self.origin(of: url)
     self.configuration = configuration
     withoutToken = AccountHeaders(token: "", configuration, origin: origin)
-    accounts = configuration.cookies.map { AccountHeaders(token: $0.authorization, configuration, origin: origin) }
   }
 
-  /// Gives an account another token; the next one behind the last is new.
-  package func setToken(_ token: String, account: AccountPool.AccountIndex) {
-    classifier.add(secret: token)
-    let headers = AccountHeaders(token: token, configuration, origin: origin)
-    if account == accounts.count { accounts.append(headers) } else { accounts[account] = headers }
+  private func headers(of account: AccountPool.AccountIndex) -> AccountHeaders {
+    if tokenVersion != tokens.version { takeTokens() }
+    return accounts[account].headers
+  }
+
+  private func takeTokens() {
+    // Read first: what changes in between is taken again.
+    tokenVersion = tokens.version
+    for (account, token) in tokens.all.enumerated() where account >= accounts.count || accounts[account].token != token {
+      classifier.add(secret: token)
+      let headers = AccountHeaders(token: token, configuration, origin: origin)
+      if account == accounts.count { accounts.append((token, headers)) } else { accounts[account] = (token, headers) }
+    }
   }
 
   /// Scheme and authority of a URL.
@@ -75,7 +84,7 @@ package final class UpstreamClient {
   ) -> HTTPTransfer {
     let body = CompletionBody(text: message.text, sessionID: sessionID, files: message.files)
     let request = HTTPClientRequest(
-      method: .post, base: base, path: Call.completion.path, headers: accounts[account].completion,
+      method: .post, base: base, path: Call.completion.path, headers: headers(of: account).completion,
       body: body.parts.map { HTTPClientBodyPart($0.buffer, $0.range) }, mayBeSentTwice: completionMayRepeat)
     return client.start(request, delegate: delegate)
   }
@@ -91,7 +100,7 @@ package final class UpstreamClient {
     }
     pending[ObjectIdentifier(call)] = call
     call.onEnd = { [unowned self, unowned call] in pending[ObjectIdentifier(call)] = nil }
-    let headers = account.map { accounts[$0] } ?? withoutToken
+    let headers = account.map(headers) ?? withoutToken
     let request = HTTPClientRequest(
       method: name.method.http, base: base, path: name.path, headers: body == nil ? headers.withoutBody : headers.withBody,
       body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: name.isIdempotent)
