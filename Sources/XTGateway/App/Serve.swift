@@ -99,6 +99,7 @@ final class Program {
     core.log.notice(
       "xtgateway \(gatewayVersion) listening on http://\(host):\(server.port), \(configuration.cookies.count) accounts")
     for warning in configuration.warnings { core.log.warning("\(warning)") }
+    if let files = raiseFileLimit() { core.log.debug("at most \(files) files may be open, connections included") }
     if configuration.cookies.isEmpty {
       core.log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
     }
