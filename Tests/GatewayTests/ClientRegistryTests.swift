@@ -68,9 +68,9 @@ import Testing
   }
 
   @Test func comparisons() {
-    for (a, b) in [("a", "a"), ("", ""), ("é", "é")] { #expect(ClientKeys.areEqual(a, b)) }
+    for (a, b) in [("a", "a"), ("", ""), ("é", "é")] { #expect(SecretDigest(a).matches(SecretDigest(b))) }
     for (a, b) in [("a", "b"), ("a", ""), ("", "a"), ("ab", "abab"), ("abab", "ab"), ("aa", "a")] {
-      #expect(!ClientKeys.areEqual(a, b))
+      #expect(!SecretDigest(a).matches(SecretDigest(b)))
     }
   }
 

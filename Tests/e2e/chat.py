@@ -3,6 +3,7 @@
 import json
 import re
 
+import evidence
 from rawhttp import Connection, Stream
 
 MODEL = "xstech-openai::gpt-5.5"
@@ -15,15 +16,15 @@ PIECE = re.compile(r"t=(\d{16});n=(\d{6});你é🎉\"\\\n<好>\.{19}")
 
 
 def user(text):
-    return {"role": "user", "content": text}
+    return {"role": "user", "content": evidence.text(text)}
 
 
 def assistant(text):
-    return {"role": "assistant", "content": text}
+    return {"role": "assistant", "content": evidence.text(text)}
 
 
 def system(text):
-    return {"role": "system", "content": text}
+    return {"role": "system", "content": evidence.text(text)}
 
 
 def body(content, **more):

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 
+import evidence
 import httpx
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -134,13 +135,18 @@ class Gateway(Program):
         self.url = f"http://127.0.0.1:{self.port}"
         self.key = API_KEY
         self.secrets = [SECRET_TEXT, *secrets]
-        self.config = {**config, "port": self.port}
+        # As much as it can say, for the last test to look through.
+        self.config = {"log": {"level": "trace"}, **config, "port": self.port}
+        names = evidence.configuration(self.config, environment)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "gateway.json").write_text(json.dumps(self.config))
         (folder / "gateway.json").chmod(0o600)
         if WORKERS and "workers" not in config:
             environment = {"XTGATEWAY_WORKERS": WORKERS, **(environment or {})}
         super().__init__(folder, "xtgateway", [GATEWAY, "serve", "--config", folder / "gateway.json"], environment)
+        for path in [self.out_path, self.err_path, self.config.get("log", {}).get("file")]:
+            if path:
+                evidence.FILES[pathlib.Path(path)] = names
 
     @property
     def token(self):
@@ -167,6 +173,7 @@ class Gateway(Program):
         """Stops it as an operator would and checks what it leaves behind."""
         assert self.running, f"the gateway ended by itself with status {self.process.returncode}\n{self.err[-4000:]}"
         self.await_rest()
+        evidence.record("command-lines", pathlib.Path(f"/proc/{self.process.pid}/cmdline").read_bytes())
         status = self.stop(number)
         self.check_log()
         assert status == 0, f"exit status {status}\n{self.err[-4000:]}"

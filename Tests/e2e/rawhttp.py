@@ -5,6 +5,8 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+import evidence
+
 
 @dataclass
 class Response:
@@ -119,6 +121,7 @@ class Connection:
                 response.body += read.payload
         else:
             response.complete = True
+        evidence.answer(response.status, "", repr(response.headers).encode() + response.body)
         return response
 
     def closed(self):
@@ -179,6 +182,8 @@ class Stream:
             else:
                 assert block.startswith(":"), block
                 stream.comments.append(block)
+        for error in stream.errors:
+            evidence.record("answers", json.dumps(error, ensure_ascii=False))
         return stream
 
     @property

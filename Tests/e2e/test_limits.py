@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -312,12 +313,17 @@ def test_a_token_file_that_others_can_read(tmp_path):
     assert check(tmp_path, config, 0o644) == ""
 
 
-def test_the_start_warns_too(start_gateway):
+def test_the_start_and_a_reload_warn_too(start_gateway):
     gateway = start_gateway()
     path = gateway.err_path.parent / "gateway.json"
-    os.chmod(path, 0o600)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert "can be read by others" in gateway.err
+    assert "can be read by others" not in gateway.err
+    path.chmod(0o644)
+    gateway.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: f"{path} holds secrets and can be read by others" in gateway.err, "the warning")
+    gateway.end()
+    again = programs.Program(path.parent, "again", [programs.GATEWAY, "serve", "--config", path])
+    wait_until(lambda: "can be read by others" in again.err, "the warning at the start")
+    assert again.stop() == 0
 
 
 @pytest.mark.parametrize("entry", ["nginx", "10.0.0.0/33", "10.0.0.1:80", 5])

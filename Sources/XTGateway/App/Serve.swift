@@ -119,6 +119,7 @@ final class Program {
       "xtgateway \(gatewayVersion) listening on http://\(host):\(first.server.port), \(configuration.cookies.count) accounts\(workers)"
     )
     for warning in configuration.warnings { log.warning("\(warning)") }
+    if let files = raiseFileLimit() { log.debug("at most \(files) files may be open, connections included") }
     if configuration.cookies.isEmpty {
       log.warning("no XSTech account is configured: add one under \"cookies\" in the configuration, or set XTGATEWAY_COOKIES")
     }

@@ -1,5 +1,7 @@
 /// ` (did you mean "…"?)` for the nearest of `words`, if one is near; empty otherwise.
 package func suggestion(for word: String, among words: [String]) -> String {
+  // Nobody mistypes more, and to compare a word of megabytes with every other takes seconds.
+  guard word.utf8.count <= 256 else { return "" }
   let limit = max(2, word.count / 3)
   let nearest = words.map { ($0, editDistance(word, $0, limit: limit)) }.min { $0.1 < $1.1 }
   guard let nearest, nearest.1 <= limit else { return "" }

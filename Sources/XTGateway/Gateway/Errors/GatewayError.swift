@@ -138,7 +138,8 @@ extension GatewayError {
     case .unknownURL(let path): "Unknown request URL: \(path). This gateway serves /v1/chat/completions, /v1/models and /health."
     case .methodNotAllowed(let allowed): "Method not allowed; allowed: \(allowed)."
     case .unsupportedMediaType(let type): "Unsupported content type '\(type)': send application/json."
-    case .modelNotFound(let name, let hint): "The model '\(name)' does not exist\(hint). GET /v1/models lists those that do."
+    case .modelNotFound(let name, let hint):
+      "The model '\(excerpt(name))' does not exist\(hint). GET /v1/models lists those that do."
     case .http(let problem): problem.message
     case .contentRejected(let words): "The upstream rejected the content: \(words)"
     case .contextLengthExceeded(let words): "The conversation is too long for the model: \(words)"

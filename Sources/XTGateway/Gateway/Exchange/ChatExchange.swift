@@ -71,7 +71,7 @@ final class ChatExchange {
       return perform(state.failed(.invalidRequest(error)))
     }
     query = OpenAIDialect.query(request)
-    record.model = request.model
+    record.model = excerpt(request.model)
     record.isStream = request.stream
     if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
     stops = query.stops

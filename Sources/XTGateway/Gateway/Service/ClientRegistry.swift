@@ -23,6 +23,7 @@ struct ClientKeys: Sendable {
     /// False: no longer configured; its running requests still count.
     var isValid = true
     let digest: ConversationKey
+    let secret: SecretDigest
   }
 
   private let anybody: ClientIdentity
@@ -36,9 +37,10 @@ struct ClientKeys: Sendable {
   func check(_ headers: HTTPHeaders) -> Verdict {
     guard !isOpen else { return .client(anybody) }
     guard let offered = Self.bearer(headers) ?? headers["x-api-key"] else { return .refused }
-    // Every key is looked at, in full, whichever matches: the time taken tells nothing.
+    // Every key is looked at, whichever matches: the time taken tells nothing.
+    let secret = SecretDigest(offered)
     var match: Int?
-    for (index, entry) in entries.enumerated() where Self.areEqual(entry.key.key, offered) && entry.isValid { match = index }
+    for (index, entry) in entries.enumerated() where entry.secret.matches(secret) && entry.isValid { match = index }
     return match.map { .client(ClientIdentity(index: $0, name: entries[$0].key.name, digest: entries[$0].digest)) } ?? .refused
   }
 
@@ -46,14 +48,6 @@ struct ClientKeys: Sendable {
   static func bearer(_ headers: HTTPHeaders) -> String? {
     guard let parts = headers["authorization"]?.split(separator: " ", maxSplits: 1), parts.count == 2 else { return nil }
     return parts[0].lowercased() == "bearer" ? String(parts[1].drop { $0 == " " }) : nil
-  }
-
-  /// Takes time by the offered key's length alone.
-  static func areEqual(_ key: String, _ offered: String) -> Bool {
-    let (key, offered) = (Array(key.utf8), Array(offered.utf8))
-    var difference: UInt8 = key.count == offered.count ? 0 : 1
-    for index in offered.indices { difference |= offered[index] ^ (key.isEmpty ? 0 : key[index % key.count]) }
-    return difference == 0
   }
 }
 
@@ -79,7 +73,8 @@ struct ClientRegistry: Sendable {
         keys.entries[index].isValid = true
         limiters[index].configure(.init(key), now: now)
       } else {
-        keys.entries.append(.init(key: key, digest: digest.start(identity: "key:" + key.key)))
+        keys.entries.append(
+          .init(key: key, digest: digest.start(identity: "key:" + key.key), secret: SecretDigest(key.key)))
         limiters.append(KeyLimiter(.init(key), now: now))
       }
     }

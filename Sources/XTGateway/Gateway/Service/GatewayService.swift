@@ -101,7 +101,8 @@ package final class GatewayService: HTTPService {
 
   private func sendMetrics(_ http: HTTPServerExchange, _ record: inout AccessRecord) {
     if !core.configuration.apiKeys.isEmpty {
-      guard let offered = ClientKeys.bearer(http.head.headers), ClientKeys.areEqual(core.configuration.metrics.key, offered)
+      guard let offered = ClientKeys.bearer(http.head.headers),
+        SecretDigest(core.configuration.metrics.key).matches(SecretDigest(offered))
       else {
         return refuse(.invalidAPIKey, http, &record)
       }
@@ -115,7 +116,9 @@ package final class GatewayService: HTTPService {
   }
 
   private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
-    guard let offered = ClientKeys.bearer(http.head.headers), ClientKeys.areEqual(core.configuration.adminKey, offered) else {
+    guard let offered = ClientKeys.bearer(http.head.headers),
+      SecretDigest(core.configuration.adminKey).matches(SecretDigest(offered))
+    else {
       return refuse(.invalidAPIKey, http, &record)
     }
     let record = record
