@@ -19,6 +19,21 @@ import Testing
     #expect(queue.count == 0)
   }
 
+  @Test func aFullBatchIsNotKeptWaiting() {
+    var queue = queue(Array(1...49))
+    #expect(!queue.hasFullBatch)
+    queue.add(id: 50, account: 1)
+    #expect(!queue.hasFullBatch)
+    queue.add(id: 51, account: 0)
+    #expect(queue.hasFullBatch)
+    guard case .batch(0, let ids) = queue.next(0) else {
+      Issue.record("no batch")
+      return
+    }
+    #expect(queue.failed(ids, account: 0, 0) == 0)
+    #expect(!queue.hasFullBatch, "an account that refuses is not pressed")
+  }
+
   @Test func whoRefusesWaitsAlone() {
     var queue = queue([1])
     queue.add(id: 2, account: 1)

@@ -29,6 +29,8 @@ package struct DeletionQueue {
   package init() {}
 
   package var count: Int { backlogs.values.reduce(0) { $0 + $1.ids.count } }
+  /// Whether an account that does not refuse has enough for a whole call: to gather more would only let the backlog grow.
+  package var hasFullBatch: Bool { backlogs.values.contains { $0.failuresInARow == 0 && $0.ids.count >= Self.batchSize } }
 
   package mutating func add(id: Int, account: AccountIndex) { backlogs[account, default: Backlog()].ids.append(id) }
 

@@ -13,7 +13,7 @@ package final class SessionJanitor {
   private var whenDone: (() -> Void)?
   package private(set) var deleted = 0
 
-  /// How long discarded sessions are gathered, and so how often a call is made at most.
+  /// How long discarded sessions are gathered, and so how often a call is made as long as they do not fill it.
   private static let gatherMilliseconds: UInt64 = 250
 
   package init(loop: EventLoop, upstream: UpstreamClient, log: Logger) {
@@ -89,7 +89,7 @@ package final class SessionJanitor {
         log.warning("upstream sessions cannot be deleted for now: \(error.message)")
       }
     }
-    if whenDone == nil { timer.start(after: Self.gatherMilliseconds) } else { work() }
+    if whenDone == nil && !queue.hasFullBatch { timer.start(after: Self.gatherMilliseconds) } else { work() }
   }
 
   private func noteDeleted(_ ids: [Int], account: AccountPool.AccountIndex) {
