@@ -118,6 +118,10 @@ class Upstream:
         for peer in list(self.connections):
             peer.do(how)
 
+    def is_quiet(self):
+        """No planned step is still to come."""
+        return not any(peer.waiting for peer in self.connections)
+
     def plan(self, model, *faults):
         self.faults[model] = list(faults)
 
@@ -163,7 +167,8 @@ class Upstream:
 class Peer(asyncio.Protocol):
     def __init__(self, upstream):
         self.upstream, self.pending, self.transport, self.is_deaf = upstream, b"", None, False
-        self.requests = 0
+        # Steps that wait for their moment.
+        self.waiting = 0
 
     def connection_made(self, transport):
         self.transport = transport
@@ -183,6 +188,11 @@ class Peer(asyncio.Protocol):
             return
         self.pending += data
         while not self.is_deaf:
+            if not self.pending[:7].isupper() and len(self.pending) > 7 and b" " not in self.pending[:8]:
+                # No method: TLS, for example.
+                self.is_deaf = True
+                self.transport.write(headed(b"", "400 Bad Request"))
+                return self.transport.close()
             head, found, rest = self.pending.partition(b"\r\n\r\n")
             if not found:
                 return
@@ -198,7 +208,6 @@ class Peer(asyncio.Protocol):
         call, model, answer = upstream.answer(method, target, body)
         upstream.calls[call, model] += 1
         upstream.samples[call] = answer
-        self.requests += 1
         fault = upstream.take(model, call) if upstream.faults else None
         if not fault:
             if call == "create":
@@ -216,9 +225,14 @@ class Peer(asyncio.Protocol):
             if self.transport is None or self.transport.is_closing():
                 return
             if isinstance(step, float):
-                asyncio.get_running_loop().call_later(step, self.play, steps)
+                self.waiting += 1
+                asyncio.get_running_loop().call_later(step, self.play_on, steps)
                 return
             self.do(step)
+
+    def play_on(self, steps):
+        self.waiting -= 1
+        self.play(steps)
 
     def do(self, step):
         if isinstance(step, bytes):
