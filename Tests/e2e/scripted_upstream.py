@@ -136,8 +136,9 @@ class Upstream:
         """(call's name, model or None, the whole usual answer)."""
         path = target.partition("?")[0]
         if path == "/api/chat/tmpl":
-            models = [{"label": name, "value": name, "attr": {"integral": "1积分"}} for name in self.models]
-            return "models", None, headed(envelope({"models": models, "mFileCount": 8, "mFileSize": 10}))
+            # Sessions that the gateway makes by itself are not those of the requests.
+            models = [{"label": name, "value": name, "attr": {"integral": "1积分"}} for name in ["default", *self.models]]
+            return "models", None, headed(envelope({"models": models, "defModel": "default", "mFileCount": 8, "mFileSize": 10}))
         if path == "/api/chat/completions":
             value = json.loads(body)
             session = value["sessionId"]
