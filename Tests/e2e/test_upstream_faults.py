@@ -26,7 +26,7 @@ class Place:
         self.numbers = itertools.count()
         upstream_config = {"base_url": origin.url, "max_event_bytes": MAX_EVENT_BYTES, "first_byte_timeout_ms": 2000, "idle_timeout_ms": 2000}
         config = {
-            "cookies": [{"authorization": "token-of-faults"}],
+            "cookies": [{"authorization": f"token-of-faults-{number}"} for number in range(more.pop("accounts", 1))],
             "api_keys": [API_KEY],
             "admin_key": ADMIN,
             "models": {"prefix": ""},
@@ -35,7 +35,7 @@ class Place:
             "log": {"level": "debug"},
             **more,
         }
-        self.gateway = programs.Gateway(folder, config, secrets=[API_KEY, ADMIN, "token-of-faults"]).await_health()
+        self.gateway = programs.Gateway(folder, config, secrets=[API_KEY, ADMIN, "token-of-faults-0"]).await_health()
 
     def ask(self, text=None, streamed=True, **more):
         return asyncio.run(self._ask(text or f"message {next(self.numbers)}", streamed, **more))
@@ -69,8 +69,7 @@ class Place:
         try:
             self.gateway.await_rest()
             assert self.admin("sessions")["leased"] == 0
-            (account,) = self.admin("accounts")["accounts"]
-            assert account["in_flight"] == 0
+            assert all(account["in_flight"] == 0 for account in self.admin("accounts")["accounts"])
             self.gateway.end()
         finally:
             if self.gateway.running:
@@ -277,6 +276,41 @@ def test_while_the_session_is_prepared(place, steps, code, call):
     assert sum(place.upstream.sent.values()) == sent
     place.plan()
     place.works()
+
+
+# MARK: Where there are other accounts
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory):
+    """Enough accounts that those which rest are not missed, and no breaker."""
+    place = Place(tmp_path_factory.mktemp("pool"), Upstream(), accounts=100, pool={"breaker_accounts": 10_000})
+    place.gateway.await_models()
+    yield place
+    place.end()
+    assert not place.upstream.sessions, "sessions were left over"
+
+
+# What says that the message was not worked on: an error's status, or somebody else's page.
+SENT_AGAIN = {"redirect", "web-page", "broken-proxy", "cdn"}
+
+
+@pytest.mark.parametrize("case", REFUSALS, ids=[case[0] for case in REFUSALS])
+def test_only_what_was_refused_is_sent_to_another_account(pool, case):
+    name, steps, code = case
+    answer, sent = pool.with_fault("completion", steps)
+    if name in SENT_AGAIN:
+        assert answer.is_whole(TEXT) and sent == 2, (answer, sent)
+    else:
+        is_error(answer, 502, [code])
+        assert sent == 1
+
+
+@pytest.mark.parametrize("call", ["create", "update"])
+@pytest.mark.parametrize("case", REFUSALS, ids=[case[0] for case in REFUSALS])
+def test_what_prepares_the_message_is_tried_elsewhere(pool, case, call):
+    answer, sent = pool.with_fault(call, case[1])
+    assert answer.is_whole(TEXT) and sent == 1, (answer, sent)
 
 
 # MARK: Bytes that nobody asked for
