@@ -40,6 +40,9 @@ import Testing
     #expect(code(200, "text/event-stream", encoding: "gzip") == "upstream_bad_response")
     #expect(code(302, "text/html") == "upstream_bad_response")
     #expect(code(502, "text/html") == nil)
+    #expect(code(204, nil) == "upstream_empty")
+    #expect(code(202, "application/json") == "upstream_bad_response")
+    #expect(code(206, "text/event-stream") == "upstream_bad_response")
   }
 
   @Test func documents() throws {

@@ -37,6 +37,7 @@ import Wire
       (.rateLimited(retryAfterSeconds: nil, "w"), 429, "rate_limit_error", "upstream_rate_limited"),
       (.unreachable("w"), 502, "upstream_error", "upstream_unreachable"),
       (.badResponse("w"), 502, "upstream_error", "upstream_bad_response"),
+      (.webPage("w"), 502, "upstream_error", "upstream_bad_response"),
       (.emptyAnswer, 502, "upstream_error", "upstream_empty"), (.upstreamFailed("w"), 502, "upstream_error", "upstream_failed"),
       (.sessionLost("w"), 502, "upstream_error", "upstream_failed"),
       (.connectionLost("w"), 502, "upstream_error", "upstream_failed"),

@@ -7,17 +7,16 @@ import Testing
 @Suite("Where a failed exchange goes on") struct RetryTests {
   private struct Row {
     let error: GatewayError
-    /// Before the message was sent, after, and after the head of an event stream came.
+    /// Before the message was sent, and after.
     let preparing: Retry
     let sent: Retry
-    let streaming: Retry
     let outcome: LeaseOutcome
 
-    init(_ error: GatewayError, _ preparing: Retry, _ sent: Retry, _ streaming: Retry, _ outcome: LeaseOutcome) {
-      (self.error, self.preparing, self.sent, self.streaming, self.outcome) = (error, preparing, sent, streaming, outcome)
+    init(_ error: GatewayError, _ preparing: Retry, _ sent: Retry, _ outcome: LeaseOutcome) {
+      (self.error, self.preparing, self.sent, self.outcome) = (error, preparing, sent, outcome)
     }
 
-    init(_ error: GatewayError, always: Retry, _ outcome: LeaseOutcome) { self.init(error, always, always, always, outcome) }
+    init(_ error: GatewayError, always: Retry, _ outcome: LeaseOutcome) { self.init(error, always, always, outcome) }
   }
 
   private static func fault(_ error: GatewayError) -> LeaseOutcome { .upstreamFault(error.message) }
@@ -38,13 +37,14 @@ import Testing
     .init(.outOfCredits("w"), always: .elsewhere, .outOfCredits(milliseconds: 99, "w")),
     .init(.credentialsExhausted("w"), always: .never, .neutral),
     .init(.unreachable("w"), always: .elsewhere, fault(.unreachable("w"))),
-    .init(.connectionLost("w"), .elsewhere, .ambiguous, .ambiguous, fault(.connectionLost("w"))),
-    .init(.badResponse("w"), .elsewhere, .elsewhere, .ambiguous, fault(.badResponse("w"))),
-    .init(.emptyAnswer, .elsewhere, .ambiguous, .ambiguous, fault(.emptyAnswer)),
+    .init(.connectionLost("w"), .elsewhere, .ambiguous, fault(.connectionLost("w"))),
+    .init(.badResponse("w"), .elsewhere, .ambiguous, fault(.badResponse("w"))),
+    .init(.webPage("w"), always: .elsewhere, fault(.webPage("w"))),
+    .init(.emptyAnswer, .elsewhere, .ambiguous, fault(.emptyAnswer)),
     .init(.upstreamFailed("w"), always: .elsewhere, fault(.upstreamFailed("w"))),
     .init(.sessionLost("w"), always: .elsewhere, .answered),
-    .init(.timeout(.firstByte), .elsewhere, .ambiguous, .ambiguous, fault(.timeout(.firstByte))),
-    .init(.timeout(.nextByte), .elsewhere, .ambiguous, .ambiguous, fault(.timeout(.nextByte))),
+    .init(.timeout(.firstByte), .elsewhere, .ambiguous, fault(.timeout(.firstByte))),
+    .init(.timeout(.nextByte), .elsewhere, .ambiguous, fault(.timeout(.nextByte))),
     .init(.timeout(.end), always: .never, fault(.timeout(.end))), .init(.noCookies, always: .never, .neutral),
     .init(.poolBusy("w"), always: .never, .neutral), .init(.poolUnavailable("w", retryAfterSeconds: 1), always: .never, .neutral),
     .init(.upstreamUnavailable(retryAfterSeconds: 1), always: .never, .neutral),
@@ -54,9 +54,8 @@ import Testing
 
   @Test func everyError() {
     for row in Self.rows {
-      #expect(row.error.retry(sent: false, streaming: false) == row.preparing, "\(row.error)")
-      #expect(row.error.retry(sent: true, streaming: false) == row.sent, "\(row.error)")
-      #expect(row.error.retry(sent: true, streaming: true) == row.streaming, "\(row.error)")
+      #expect(row.error.retry(sent: false) == row.preparing, "\(row.error)")
+      #expect(row.error.retry(sent: true) == row.sent, "\(row.error)")
       #expect(row.error.outcome(untilCredits: 99) == row.outcome, "\(row.error)")
     }
   }

@@ -5,7 +5,7 @@ import Wire
 
 @Suite("Calls") struct CallTests {
   @Test(arguments: [
-    (Call.models, Call.Method.get, "/api/chat/tmpl", true), (.createSession(model: "m"), .post, "/api/chat/session", false),
+    (Call.models, Call.Method.get, "/api/chat/tmpl", true), (.createSession(model: "m"), .post, "/api/chat/session", true),
     (.updateSession(id: 96220), .put, "/api/chat/session/96220", true),
     (.deleteSessions(ids: [7]), .delete, "/api/chat/session/7", true),
     (.deleteSessions(ids: [1, 22, 3]), .delete, "/api/chat/session/batch?ids%5B%5D=1&ids%5B%5D=22&ids%5B%5D=3", true),

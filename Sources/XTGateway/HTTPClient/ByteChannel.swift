@@ -76,12 +76,15 @@ enum ByteChannel {
   /// Whether nothing has come, neither bytes nor the end: what an idle connection has to be like to be used.
   var isQuiet: Bool {
     withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { memory in
-      let count = recv(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK))
-      if count < 0, case .wouldBlock = Self.failure() { return true }
-      guard case .tls(let channel) = self, count > 0 else { return false }
-      // It may be something of TLS itself.
-      if case .wouldBlock = channel.read(into: memory) { return true }
-      return false
+      switch self {
+      case .plain(let descriptor):
+        guard recv(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK)) < 0, case .wouldBlock = Self.failure() else { return false }
+        return true
+      // What is decrypted already shows on no socket, and what shows there may be something of TLS itself.
+      case .tls(let channel):
+        guard case .wouldBlock = channel.read(into: memory) else { return false }
+        return true
+      }
     }
   }
 

@@ -67,10 +67,10 @@ package final class HTTPClient {
   // MARK: Transfers
 
   private func begin(_ transfer: HTTPTransfer, _ origin: HTTPBaseURL.Parts) {
-    // One that died unnoticed costs nothing where the request may be sent again.
-    let checks = !transfer.request.mayBeSentTwice
     while let connection = idle.take(where: { $0.leads(to: origin) }) {
-      guard !checks || connection.isQuiet else {
+      // Of one that died only the re-sending would have to be paid; but what the upstream said without being asked must not be taken
+      // for the answer.
+      guard connection.isQuiet else {
         connection.close()
         continue
       }

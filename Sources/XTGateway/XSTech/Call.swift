@@ -42,11 +42,12 @@ package enum Call: Sendable {
     }
   }
 
-  /// Whether a second sending does no harm.
+  /// Whether a second sending does no harm. Of a session that is made twice nobody uses the first, which costs nothing; a request that
+  /// fails because a kept connection had just died does.
   package var isIdempotent: Bool {
     switch self {
-    case .models, .updateSession, .deleteSessions, .clearContext, .listSessions, .login, .plans: true
-    case .createSession, .completion: false
+    case .models, .createSession, .updateSession, .deleteSessions, .clearContext, .listSessions, .login, .plans: true
+    case .completion: false
     }
   }
 

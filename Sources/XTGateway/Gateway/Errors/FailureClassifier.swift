@@ -104,7 +104,7 @@ package final class FailureClassifier {
     let message = envelope?.message ?? ""
     let words = message.isEmpty ? "HTTP status \(head.status)" : redacted(message)
     switch head.status {
-    case 300..<400: return .badResponse("it redirects (HTTP status \(head.status))")
+    case 300..<400: return .webPage("it redirects (HTTP status \(head.status))")
     case 429: return .rateLimited(retryAfterSeconds: head.retryAfterSeconds, words)
     case 504, 524: return .timeout(.firstByte)
     default: break

@@ -30,6 +30,8 @@ package enum GatewayError: Error, Equatable, Sendable {
   /// The connection died after the request was sent and before anything of an answer came.
   case connectionLost(String)
   case badResponse(String)
+  /// A web page or a redirect: something in front of the upstream answered, which thus never saw the request.
+  case webPage(String)
   case emptyAnswer
   case upstreamFailed(String)
   /// The upstream does not know the session any more.
@@ -64,7 +66,7 @@ extension GatewayError {
     case .unsupportedMediaType: 415
     case .http(let problem): problem.status
     case .rateLimited, .keyLimited: 429
-    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer,
+    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .webPage, .emptyAnswer,
       .upstreamFailed, .sessionLost, .upstreamUnavailable:
       502
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: 503
@@ -80,7 +82,7 @@ extension GatewayError {
     case .http(.tooManyConnections), .http(.tooManyConnectionsFromAddress): "service_unavailable"
     case .http: "invalid_request_error"
     case .rateLimited, .keyLimited: "rate_limit_error"
-    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer,
+    case .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .webPage, .emptyAnswer,
       .upstreamFailed, .sessionLost, .timeout, .upstreamUnavailable:
       "upstream_error"
     case .modelUnavailable, .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: "service_unavailable"
@@ -103,7 +105,7 @@ extension GatewayError {
     case .rateLimited: "upstream_rate_limited"
     case .tokenRejected, .outOfCredits, .credentialsExhausted: "upstream_credentials_exhausted"
     case .unreachable: "upstream_unreachable"
-    case .badResponse: "upstream_bad_response"
+    case .badResponse, .webPage: "upstream_bad_response"
     case .emptyAnswer: "upstream_empty"
     case .upstreamFailed, .connectionLost, .sessionLost: "upstream_failed"
     case .upstreamUnavailable: "upstream_unavailable"
@@ -123,7 +125,7 @@ extension GatewayError {
     case .modelNotFound, .modelUnavailable: "model"
     case .contentRejected, .contextLengthExceeded, .imageRejected: "messages"
     case .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .http, .rateLimited, .keyLimited, .tokenRejected,
-      .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed,
+      .outOfCredits, .credentialsExhausted, .unreachable, .connectionLost, .badResponse, .webPage, .emptyAnswer, .upstreamFailed,
       .sessionLost,
       .timeout, .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable, .modelsNotLoaded, .shuttingDown:
       nil
@@ -153,7 +155,7 @@ extension GatewayError {
       "No XSTech account has a valid token and credits left; the operator has to renew them: \(state)."
     case .unreachable(let reason): "The upstream cannot be reached: \(reason)"
     case .connectionLost(let reason): "The connection to the upstream was lost: \(reason)"
-    case .badResponse(let reason): "The upstream's answer cannot be understood: \(reason)"
+    case .badResponse(let reason), .webPage(let reason): "The upstream's answer cannot be understood: \(reason)"
     case .emptyAnswer: "The upstream ended its answer without a word."
     case .upstreamFailed(let words): "The upstream failed: \(words)"
     case .sessionLost(let words): "The upstream lost the conversation's session: \(words)"
@@ -180,7 +182,7 @@ extension GatewayError {
     case .poolBusy, .http(.tooManyConnections), .http(.tooManyConnectionsFromAddress): 1
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http,
       .contentRejected, .contextLengthExceeded, .imageRejected, .tokenRejected, .outOfCredits, .credentialsExhausted, .unreachable,
-      .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout:
+      .connectionLost, .badResponse, .webPage, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout:
       nil
     }
   }
@@ -192,7 +194,8 @@ extension GatewayError {
     case .contentRejected, .contextLengthExceeded, .imageRejected: .request
     case .modelUnavailable: .model
     case .rateLimited, .tokenRejected, .outOfCredits, .credentialsExhausted: .account
-    case .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout, .upstreamUnavailable:
+    case .unreachable, .connectionLost, .badResponse, .webPage, .emptyAnswer, .upstreamFailed, .sessionLost, .timeout,
+      .upstreamUnavailable:
       .upstream
     case .noCookies, .poolBusy, .poolUnavailable, .modelsNotLoaded, .shuttingDown: .gateway
     }

@@ -11,19 +11,16 @@ package enum Retry: Equatable, Sendable {
 }
 
 extension GatewayError {
-  /// - Parameters:
-  ///   - sent: whether the message itself was sent (and not only what prepares it).
-  ///   - streaming: whether the head of an event stream came in answer.
-  package func retry(sent: Bool, streaming: Bool) -> Retry {
+  /// - Parameter sent: whether the message itself was sent (and not only what prepares it).
+  package func retry(sent: Bool) -> Retry {
     switch self {
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .keyLimited,
       .contentRejected, .contextLengthExceeded, .imageRejected, .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable,
       .credentialsExhausted, .modelsNotLoaded, .shuttingDown, .timeout(.end):
       .never
     case .modelUnavailable: .nextModel
-    case .rateLimited, .tokenRejected, .outOfCredits, .unreachable, .upstreamFailed, .sessionLost: .elsewhere
-    case .badResponse: streaming ? .ambiguous : .elsewhere
-    case .timeout, .connectionLost, .emptyAnswer: sent ? .ambiguous : .elsewhere
+    case .rateLimited, .tokenRejected, .outOfCredits, .unreachable, .upstreamFailed, .sessionLost, .webPage: .elsewhere
+    case .timeout, .connectionLost, .badResponse, .emptyAnswer: sent ? .ambiguous : .elsewhere
     }
   }
 
@@ -38,7 +35,7 @@ extension GatewayError {
       .rateLimited(retryAfterMilliseconds: seconds.map { UInt64(min(max(1, $0), 86_400)) * 1000 }, words)
     case .outOfCredits(let words): .outOfCredits(milliseconds: untilCredits, words)
     case .tokenRejected(let words): .tokenInvalid(words)
-    case .unreachable, .connectionLost, .badResponse, .emptyAnswer, .upstreamFailed, .timeout: .upstreamFault(message)
+    case .unreachable, .connectionLost, .badResponse, .webPage, .emptyAnswer, .upstreamFailed, .timeout: .upstreamFault(message)
     case .contentRejected, .contextLengthExceeded, .imageRejected, .modelUnavailable, .sessionLost: .answered
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .keyLimited,
       .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable, .credentialsExhausted, .modelsNotLoaded, .shuttingDown:

@@ -187,7 +187,7 @@ package struct ChatExchangeState: ~Copyable {
       stage = .creating
       return .replaceSession
     }
-    switch error.retry(sent: stage == .asking, streaming: isStreaming) {
+    switch error.retry(sent: stage == .asking) {
     case .never: return end(.fail(error))
     case .ambiguous where !policy.retriesAmbiguous: return end(.fail(error))
     case .elsewhere, .ambiguous:

@@ -27,7 +27,11 @@ struct CompletionResponse {
     switch head.status {
     case 200 where type == "text/event-stream": kind = .eventStream
     case 200 where type == "application/json": kind = .document
+    case 200 where type == "text/html": throw .webPage("it is a web page")
     case 200: throw .badResponse("its content type is '\(head.contentType ?? "")', not an event stream")
+    case 204, 205: throw .emptyAnswer
+    // A success, but of something else: the message may be worked on.
+    case 201..<300: throw .badResponse("it answers a completion with HTTP status \(head.status)")
     case 300..<400: throw classifier.status(head, envelope: nil)
     default: kind = .document
     }
