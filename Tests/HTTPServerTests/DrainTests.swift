@@ -20,6 +20,27 @@ struct DrainTests {
     #expect(throws: TestClient.Failure.self) { try TestClient(server.port) }
   }
 
+  /// What a proxy was just sending when the drain began.
+  @Test func idleConnectionsAreLeftAMoment() throws {
+    var configuration = HTTPServerConfiguration()
+    configuration.drainQuietMilliseconds = 600_000
+    let server = try TestServer(configuration) { $0.respond("served") }
+    let clients = try (0..<2).map { _ in try TestClient(server.port) }
+    #expect(server.wait("both connections") { $0.connectionCount == 2 })
+    nonisolated(unsafe) var done = false
+    server.run { $0.drain { done = true } }
+    for client in clients {
+      #expect(server.run { _ in done } == false)
+      client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+      let response = client.response()
+      #expect(response.body == "served" && response.fields["connection"] == "close")
+      #expect(client.readToEnd() == "")
+    }
+    // None is left, so nothing is waited for.
+    server.waitForEnd()
+    #expect(done)
+  }
+
   @Test func nothingInFlightIsLost() throws {
     nonisolated(unsafe) var stream: HTTPServerExchange?
     let server = try TestServer { exchange in

@@ -26,6 +26,8 @@ package final class HTTPServer {
   /// Bytes that sockets have taken since the start.
   package internal(set) var sentBytes = 0
   private var done: (() -> Void)?
+  /// While draining.
+  private var quiet: LoopTimer?
 
   /// Connections over the limit that may be refused at the same time in an orderly way, which waits for their clients to end them;
   /// more get their answer and are closed at once, and may lose it if they are sending.
@@ -59,7 +61,8 @@ package final class HTTPServer {
   package var isBusy: Bool { busyCount > 0 }
 
   /// Closes the listener at once. Open connections stay as long as anything is in flight in the server, and a request that arrives
-  /// on one is still served, with `connection: close`; then idle ones are closed. `done` when none is left.
+  /// on one is still served, with `connection: close`. Idle ones are closed when nothing came for `drainQuietMilliseconds`: a proxy
+  /// may just be sending on one, and what is lost there it must not send again. `done` when none is left.
   package func drain(_ done: @escaping () -> Void) {
     precondition(!isDraining, "the server drains already")
     closeListener()
@@ -72,6 +75,8 @@ package final class HTTPServer {
   /// Closes everything now. Exchanges get `exchangeDidClose`.
   package func close() {
     closeListener()
+    quiet?.close()
+    quiet = nil
     for connection in connections { connection.send(.serverClosed) }
   }
 
@@ -81,11 +86,26 @@ package final class HTTPServer {
   }
 
   private func continueDrain() {
-    guard isDraining, mayFinishDraining, busyCount == 0 else { return }
-    for connection in connections { connection.send(.drained) }
-    guard connections.isEmpty, let done else { return }
+    guard isDraining, mayFinishDraining, busyCount == 0 else {
+      quiet?.stop()
+      return
+    }
+    guard connections.isEmpty else { return awaitQuiet() }
+    quiet?.close()
+    quiet = nil
+    guard let done else { return }
     self.done = nil
     done()
+  }
+
+  private func awaitQuiet() {
+    let timer =
+      quiet
+      ?? LoopTimer(loop: loop) { [unowned self] in
+        for connection in connections { connection.send(.drained) }
+      }
+    quiet = timer
+    timer.start(after: configuration.drainQuietMilliseconds)
   }
 
   // MARK: What tests look at
@@ -102,7 +122,7 @@ package final class HTTPServer {
     let wasBusy = isBusy
     busyCount += change
     if isBusy != wasBusy { onBusyChange?(isBusy) }
-    if !isBusy { continueDrain() }
+    if isDraining { continueDrain() }
   }
 
   func remove(_ connection: HTTPConnection) {

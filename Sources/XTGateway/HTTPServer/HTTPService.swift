@@ -19,6 +19,8 @@ package struct HTTPServerConfiguration: Sendable {
   package var writeTimeoutMilliseconds: UInt64 = 60000
   /// How long a connection that is being closed goes on reading, so that its client reads the last answer and not a reset.
   package var lingerTimeoutMilliseconds: UInt64 = 5000
+  /// How long nothing may have come before a drain closes idle connections.
+  package var drainQuietMilliseconds: UInt64 = 500
   /// Unsent response bytes above which `HTTPServerExchange.isBackedUp` is true …
   package var highWaterMark = 65536
   /// … and at or below which `exchangeDidDrain` is called.
