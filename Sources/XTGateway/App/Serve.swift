@@ -17,6 +17,8 @@ func serve(configurationPath: String?) -> Int32 {
     printError("invalid configuration: log.file: cannot open \(error.path): \(error.reason)")
     return ExitStatus.invalidConfiguration
   }
+  // What is still to be logged, unless nobody reads it.
+  defer { sink.close(within: 1000) }
   do throws(UVError) {
     let program = try Program(configuration: configuration, path: configurationPath, sink: sink)
     return program.run()
@@ -37,18 +39,20 @@ final class Program {
 
   private let configuration: Configuration
   private let configurationPath: String?
+  private let sink: LogSink
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let core: GatewayCore
   private let server: HTTPServer
   /// For `/metrics` alone.
   private var metricsServer: HTTPServer?
+  private var memory: MemoryKeeper?
   private var signals: [SignalHandle] = []
   private var phase = Phase.serving
   private lazy var budget = LoopTimer(loop: loop) { [unowned self] in budgetSpent() }
 
   init(configuration: Configuration, path: String?, sink: LogSink) throws(UVError) {
-    (self.configuration, configurationPath) = (configuration, path)
+    (self.configuration, configurationPath, self.sink) = (configuration, path, sink)
     loop = try EventLoop()
     let client = HTTPClient(loop: loop, configuration: .init(configuration))
     upstream = UpstreamClient(loop: loop, client: client, configuration: configuration)
@@ -68,6 +72,7 @@ final class Program {
         + [SIGINT, SIGTERM].map { number throws(UVError) in
           try SignalHandle(loop: loop, signal: number) { [unowned self] in received(number) }
         }
+        + [SignalHandle(loop: loop, signal: SIGUSR1) { [sink] in sink.reopen() }]
     } catch {
       printError("cannot listen on \(configuration.host) port \(configuration.port): \(error). Is another program using the port?")
       return ExitStatus.cannotListen
@@ -76,6 +81,7 @@ final class Program {
     core.serverStatistics = { [unowned server] in (server.connectionCount, server.sentBytes) }
     announce()
     core.start()
+    memory = MemoryKeeper(loop: loop) { [core] in core.runningCount }
     loop.run()
     loop.close()
     return ExitStatus.success
@@ -110,7 +116,7 @@ final class Program {
   /// An invalid configuration changes nothing.
   private func reload() {
     guard phase == .serving else { return }
-    guard let configuration = loadConfiguration(configurationPath) else {
+    guard let configuration = loadConfiguration(configurationPath, complain: { [core] in core.log.error("reload: \($0)") }) else {
       return core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
     }
     for warning in configuration.warnings { core.log.warning("\(warning)") }
@@ -120,7 +126,10 @@ final class Program {
   // MARK: The end
 
   private func received(_ signal: Int32) {
-    guard phase == .serving else { exit(128 + signal) }
+    guard phase == .serving else {
+      sink.close(within: 200)
+      exit(128 + signal)
+    }
     phase = .draining
     core.log.notice("draining: \(core.runningCount) requests under way, at most \(core.configuration.shutdownTimeoutSeconds) s")
     core.drain()
@@ -159,6 +168,7 @@ final class Program {
     budget.close()
     server.close()
     metricsServer?.close()
+    memory?.close()
     core.close()
     upstream.close()
     loop.stop()

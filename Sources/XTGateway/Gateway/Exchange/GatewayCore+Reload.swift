@@ -12,6 +12,7 @@ extension GatewayCore {
     clockLimits = ExchangeClock.Limits(new)
     policy = ChatExchangeState.Policy(new)
     sink.level = new.log.level
+    sink.format = new.log.format
     reloadAccounts(old)
     models.configure(new)
     sessions.configure(new, accounts: desk.pool.accounts.count)
@@ -56,7 +57,7 @@ extension GatewayCore {
   private static func fixedKeys(_ old: Configuration, _ new: Configuration) -> [String] {
     ConfigurationTable.keys.map(\.name).filter { name in
       let isFixed =
-        name == "host" || name == "port" || name.hasPrefix("upstream.") || name == "log.file" || name == "log.format"
+        name == "host" || name == "port" || name.hasPrefix("upstream.") || name == "log.file"
         || name == "pool.token_file" || name == "trusted_proxies"
         || ["limits.max_header_bytes", "limits.max_headers", "limits.max_url_bytes"].contains(name)
         || name.hasPrefix("limits.max_connections")
