@@ -8,10 +8,10 @@ func withJSON<Result>(_ text: String, maxDepth: Int = 64, _ body: (JSONValue) th
 }
 
 @Suite struct JSONDocumentTests {
-  private func error(_ text: String, maxDepth: Int = 64) -> JSONError? {
+  private func error(_ text: String, maxDepth: Int = 64, maxValues: Int = .max) -> JSONError? {
     text.withRawBytes { bytes in
       do throws(JSONError) {
-        _ = try JSONDocument(parsing: bytes, maxDepth: maxDepth)
+        _ = try JSONDocument(parsing: bytes, maxDepth: maxDepth, maxValues: maxValues)
         return nil
       } catch { return error }
     }
@@ -110,6 +110,17 @@ func withJSON<Result>(_ text: String, maxDepth: Int = 64, _ body: (JSONValue) th
     }
     // Depth, not the number of containers.
     #expect(error("[" + Array(repeating: "[[]]", count: 100).joined(separator: ",") + "]", maxDepth: 3) == nil)
+  }
+
+  @Test func values() {
+    // The array counts, and so do members' names.
+    #expect(error("[1,2,3]", maxValues: 4) == nil)
+    #expect(error("[1,2,3]", maxValues: 3) == JSONError(reason: "more than 3 values", offset: 6))
+    #expect(error(#"{"a":1,"b":2}"#, maxValues: 5) == nil)
+    #expect(error(#"{"a":1,"b":2}"#, maxValues: 4)?.reason == "more than 4 values")
+    #expect(error("[[],[],[]]", maxValues: 3)?.reason == "more than 3 values")
+    // It is told before the rest is looked at.
+    #expect(error("[" + String(repeating: "1,", count: 100) + "nonsense", maxValues: 50)?.reason == "more than 50 values")
   }
 
   @Test(arguments: [

@@ -243,6 +243,21 @@ def test_a_client_that_takes_a_little_stays(start_gateway):
         assert response.complete and payload.endswith(b"data: [DONE]\n\n")
 
 
+# ---- greedy bodies ----
+@pytest.mark.parametrize("shape", ["[]", '{"a":1}', "1", '"a"'])
+def test_a_body_of_tiny_values(gateway, shape):
+    """An index over so many values would take ten times the body's memory, and the loop's time."""
+    before = gateway.memory()
+    content = ('{"model":"m","messages":[],"x":[' + ",".join([shape] * (20_000_000 // (len(shape) + 1))) + "]}").encode()
+    with Connection(gateway.port) as connection:
+        begin_body(gateway, connection, len(content))
+        connection.send(content)
+        response = connection.response()
+    assert (response.status, response.json()["error"]["code"]) == (400, "invalid_json")
+    assert "more than 500000 values" in response.json()["error"]["message"]
+    assert gateway.memory() < before + 60_000_000
+
+
 # ---- lingering close ----
 @pytest.mark.parametrize("framing", ["Content-Length: 400000000", "Transfer-Encoding: chunked"])
 def test_a_client_that_goes_on_sending_reads_its_error(start_gateway, framing):

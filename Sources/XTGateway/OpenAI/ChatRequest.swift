@@ -43,6 +43,7 @@ package struct Image {
 /// What a request may hold; beyond it, it is refused.
 package struct RequestLimits: Sendable {
   package var maxJSONDepth = 64
+  package var maxJSONValues = 500_000
   package var maxMessages = 4096
   package var maxImageBytes = 10_485_760
 
@@ -53,7 +54,7 @@ extension ChatRequest {
   /// Decodes a body. Images are not copied: they keep `body` and refer to it.
   package static func decode(_ body: ByteBuffer, limits: RequestLimits) throws(RequestError) -> ChatRequest {
     let document: JSONDocument
-    do { document = try JSONDocument(parsing: body.bytes, maxDepth: limits.maxJSONDepth) } catch {
+    do { document = try JSONDocument(parsing: body.bytes, maxDepth: limits.maxJSONDepth, maxValues: limits.maxJSONValues) } catch {
       throw RequestError(.invalidJSON, "The request's body is not valid JSON: \(error).")
     }
     guard document.root.kind == .object else { throw RequestError(.invalidJSON, "The request's body must be a JSON object.") }

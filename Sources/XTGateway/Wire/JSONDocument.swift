@@ -17,10 +17,11 @@ package struct JSONDocument {
   /// - Parameters:
   ///   - bytes: the whole text, less than 1 GiB, white space around the value allowed.
   ///   - maxDepth: how many arrays and objects may be open at once.
-  package init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64) throws(JSONError) {
+  ///   - maxValues: how many values there may be, members' names included. Each takes 16 bytes here and perhaps only two in the text.
+  package init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64, maxValues: Int = .max) throws(JSONError) {
     guard let text = bytes.baseAddress, bytes.count > 0 else { throw JSONError(reason: "the text is empty", offset: 0) }
     guard bytes.count < 1 << 30 else { throw JSONError(reason: "the text is longer than 1 GiB", offset: 1 << 30) }
-    var parser = JSONParser(bytes, maxDepth: maxDepth)
+    var parser = JSONParser(bytes, maxDepth: maxDepth, maxValues: maxValues)
     try parser.parse()
     self.text = text
     self.nodes = parser.nodes

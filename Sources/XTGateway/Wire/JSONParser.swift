@@ -3,15 +3,17 @@
 struct JSONParser {
   private let bytes: UnsafeRawBufferPointer
   private let maxDepth: Int
+  private let maxValues: Int
   private(set) var nodes = ContiguousArray<JSONNode>()
   private var index = 0
   private var depth = 0
   /// Index of the innermost open container's node; -1 outside of all.
   private var container = -1
 
-  init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int) {
+  init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int, maxValues: Int) {
     self.bytes = bytes
     self.maxDepth = maxDepth
+    self.maxValues = maxValues
     nodes.reserveCapacity(min(max(bytes.count / 8, 4), 64))
   }
 
@@ -22,6 +24,7 @@ struct JSONParser {
     }
     while true {
       if try value() { continue }
+      guard nodes.count <= maxValues else { throw JSONError(reason: "more than \(maxValues) values", offset: index) }
       // A value is complete: close what ends here, up to the next value.
       while true {
         skipSpace()

@@ -65,6 +65,7 @@ extension RequestLimits {
   init(_ configuration: Configuration) {
     self.init()
     maxJSONDepth = configuration.limits.maxJSONDepth
+    maxJSONValues = configuration.limits.maxJSONValues
     maxMessages = configuration.limits.maxMessages
     maxImageBytes = configuration.limits.maxImageBytes
   }

@@ -149,6 +149,7 @@ package struct Configuration: Sendable {
     package var bodyWindowMilliseconds = 10_000
     package var lingerTimeoutMilliseconds = 5000
     package var maxJSONDepth = 64
+    package var maxJSONValues = 500_000
     package var maxMessages = 4096
     package var maxFiles = 8
     package var maxImageBytes = 10_485_760

@@ -200,6 +200,9 @@ package enum ConfigurationTable {
       "limits.linger_timeout_ms", \.limits.lingerTimeoutMilliseconds, in: milliseconds,
       "How long a connection that was refused is still read from, so that its client gets to see the answer."),
     .init("limits.max_json_depth", \.limits.maxJSONDepth, in: 8...512, "Deepest nesting of a request's JSON."),
+    .init(
+      "limits.max_json_values", \.limits.maxJSONValues, in: 1000...100_000_000,
+      "Most values in a request's JSON, members' names included: tiny values take many times their size in memory and time."),
     .init("limits.max_messages", \.limits.maxMessages, in: 1...1_000_000, "Most messages of one request."),
     .init(
       "limits.max_files", \.limits.maxFiles, in: 0...SharedState.maxWorkers,
