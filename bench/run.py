@@ -50,7 +50,8 @@ def show(row):
         print(f"  FAILED: {row['report']['failed']}, first: {row['report']['first_failure']}", flush=True)
 
 
-def measure(names, chosen, repetitions):
+def measure(names, chosen, repetitions, keep):
+    """Every row is kept at once, so that a run that was broken off was not for nothing."""
     rows, skipped = [], {}
     for name in names:
         scenario = SCENARIOS[name]
@@ -67,7 +68,8 @@ def measure(names, chosen, repetitions):
             for peer in wanted:
                 rows.append(run(name, scenario, peer))
                 show(rows[-1])
-    return rows, skipped
+                keep(rows, skipped)
+    return rows
 
 
 def newest():
@@ -129,13 +131,17 @@ def main():
     peers.build_floor()
     if "twin" in chosen:
         peers.build_twin()
-    begun = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    rows, skipped = measure(options.scenarios or list(SCENARIOS), chosen, 1 if options.quick else options.repeat)
-    data = {"begun": begun, "environment": environment(), "skipped": skipped, "rows": rows}
+    begun, about = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime()), environment()
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{begun}.json"
-    path.write_text(json.dumps(data, indent=1))
-    result = report.Result(data)
+
+    def keep(rows, skipped):
+        path.write_text(json.dumps({"begun": begun, "environment": about, "skipped": skipped, "rows": rows}, indent=1))
+
+    rows = measure(options.scenarios or list(SCENARIOS), chosen, 1 if options.quick else options.repeat, keep)
+    if not rows:
+        raise Failed("nothing was measured")
+    result = load_result(path)
     path.with_suffix(".svg").write_text(chart.svg(result))
     print("\n" + report.markdown(result))
     print(f"written: {path.relative_to(peers.ROOT)} and its chart")
