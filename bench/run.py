@@ -97,6 +97,7 @@ def arguments():
     parser.add_argument("--repeat", type=int, default=5, help="repetitions, the peers in turn; default: 5")
     parser.add_argument("--quick", action="store_true", help="one repetition")
     parser.add_argument("--no-build", action="store_true", help="take the binaries of .build/release as they are")
+    parser.add_argument("--gateway", metavar="PATH", help="another build of xtgateway, to compare with")
     parser.add_argument("--markdown", nargs="?", const="", metavar="RESULT", help="only print the tables of a result; default: the newest")
     parser.add_argument("--document", nargs="?", const="", metavar="RESULT",
                         help="only write the tables and the chart of a result to docs/; default: the newest")
@@ -125,6 +126,8 @@ def main():
         return print(report.markdown(load_result(options.markdown)))
     if options.document is not None:
         return write_document(load_result(options.document))
+    if options.gateway:
+        peers.gateway = os.path.abspath(options.gateway)
     chosen = options.peers.split(",") if options.peers else peers.PEERS
     if not options.no_build and subprocess.run(["scripts/build"], cwd=peers.ROOT).returncode != 0:
         raise Failed("cannot build")

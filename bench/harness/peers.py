@@ -11,6 +11,8 @@ from .processes import FILES, Failed, Process, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BINARIES = ROOT / ".build" / "release"
+# Another build may take its place, for a comparison.
+gateway = BINARIES / "xtgateway"
 FLOOR = ROOT / ".build" / "bench-floor"
 TWIN = ROOT / "bench" / "twin"
 VENV = ROOT / ".venv-twin"
@@ -75,7 +77,7 @@ def _gateway(folder, port, upstream, scenario, workers=1):
     }
     path = folder / "gateway.json"
     path.write_text(json.dumps(config, indent=2))
-    return [BINARIES / "xtgateway", "serve", "--config", path], "/health"
+    return [gateway, "serve", "--config", path], "/health"
 
 
 def _two_loops(folder, port, upstream, scenario):
@@ -117,9 +119,9 @@ def _nginx(folder, port, upstream, scenario, more=""):
 def _nginx_return(folder, port, upstream, scenario):
     """nginx that answers `GET /v1/models` by itself, with the gateway's own answer."""
     argv, url = _gateway(folder, own := free_port(), upstream, scenario)
-    gateway = Process(argv, folder / "gateway.log", os.sched_getaffinity(0))
+    source = Process(argv, folder / "gateway.log", os.sched_getaffinity(0))
     try:
-        gateway.wait_for(f"http://127.0.0.1:{own}{url}")
+        source.wait_for(f"http://127.0.0.1:{own}{url}")
         for _ in range(100):
             with urllib.request.urlopen(f"http://127.0.0.1:{own}/v1/models", timeout=5) as answer:
                 body = answer.read().decode()
@@ -127,7 +129,7 @@ def _nginx_return(folder, port, upstream, scenario):
                 break
             time.sleep(0.05)
     finally:
-        gateway.stop()
+        source.stop()
     if "'" in body or "$" in body or "\\" in body:
         raise Failed("the model list does not fit into nginx's configuration")
     return _nginx(folder, port, upstream, scenario, f"location = /v1/models {{ default_type application/json; return 200 '{body}'; }}")
@@ -189,6 +191,6 @@ def build_twin():
 
 def supports_workers():
     """Whether this gateway has more than one loop to offer."""
-    result = subprocess.run([BINARIES / "xtgateway", "check-config"], capture_output=True, text=True, cwd="/",
+    result = subprocess.run([gateway, "check-config"], capture_output=True, text=True, cwd="/",
                             env={**os.environ, "XTGATEWAY_WORKERS": "2"})
     return result.returncode == 0 and '"workers": 2' in result.stdout.replace('"workers":2', '"workers": 2')
