@@ -61,8 +61,9 @@ class Result:
 
     def ratios(self, scenario, peer, base, metric):
         """By repetition, since what slows the machine down slows both."""
-        pairs = zip(self.values(scenario, peer, metric), self.values(scenario, base, metric))
-        return [mine / theirs for mine, theirs in pairs if theirs]
+        rows = self.rows.get(scenario, {})
+        pairs = zip(rows.get(peer, []), rows.get(base, []))
+        return [mine[metric] / theirs[metric] for mine, theirs in pairs if mine.get(metric) is not None and theirs.get(metric)]
 
     def repetitions(self):
         return max((len(rows) for by_peer in self.rows.values() for rows in by_peer.values()), default=0)
