@@ -17,9 +17,9 @@ lint: ## formatting rules and import rules
 	@scripts/lint
 
 format: ## format all Swift files in place
-	@swift format -i -r -p Sources Tests Fuzz Package.swift
+	@swift format -i -r -p Sources Tests Fuzz bench Package.swift
 
-bench: ## load scenarios against the simulator
+bench: ## the gateway beside nginx, haproxy, a C floor and a Python twin
 	@scripts/bench
 
 differential: ## the HTTP parser against other parsers

@@ -74,3 +74,10 @@ if Context.environment["XTGATEWAY_FUZZ"] != nil {
     .executableTarget(name: "HTTPVerdicts", dependencies: ["FuzzSupport", "Wire"], path: "Fuzz/Verdicts"),
   ]
 }
+
+// The parsers and encoders by themselves; only `scripts/bench --micro` builds it.
+if Context.environment["XTGATEWAY_MICROBENCH"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "XTGatewayMicrobench", dependencies: ["Gateway", "OpenAI", "Wire", "XSTech"], path: "bench/micro"))
+}

@@ -19,7 +19,8 @@ need_swift() {
   fi
 }
 
-# The Debian packages that are missing, one a line. "test" as first argument asks for what only the tests need too.
+# The Debian packages that are missing, one a line. "test" as first argument asks for what only the tests need too, "bench" for the
+# benchmarks' peers and tools.
 missing_packages() {
   command -v pkg-config >/dev/null || echo pkg-config
   [ -n "$(find_library libuv libuv.pc)" ] || echo libuv1-dev
@@ -28,6 +29,13 @@ missing_packages() {
   if [ "${1:-}" = image ]; then
     command -v buildah >/dev/null || echo buildah
     command -v debootstrap >/dev/null || echo debootstrap
+  fi
+  if [ "${1:-}" = bench ]; then
+    local program
+    for program in nginx:nginx-light haproxy:haproxy cc:gcc valgrind:valgrind; do
+      PATH=$PATH:/usr/sbin command -v "${program%%:*}" >/dev/null || echo "${program#*:}"
+    done
+    python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv
   fi
   [ "${1:-}" = test ] || return 0
   python3 -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv

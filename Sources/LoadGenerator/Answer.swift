@@ -9,6 +9,8 @@ enum Failure: Equatable {
   case closed, reset(String)
   /// Pieces missing, cut, doubled or out of order.
   case text
+  /// Not the document that came before.
+  case otherDocument
   case noDone, afterDone, inBandError(String), contentType, timeout
 
   /// The kind, as the report counts it.
@@ -20,6 +22,7 @@ enum Failure: Equatable {
     case .closed: "closed"
     case .reset: "reset"
     case .text: "text"
+    case .otherDocument: "other_document"
     case .noDone: "no_done"
     case .afterDone: "after_done"
     case .inBandError: "in_band_error"
@@ -31,14 +34,22 @@ enum Failure: Equatable {
   var detail: String {
     switch self {
     case .connect(let text), .malformed(let text), .reset(let text), .inBandError(let text): text
-    case .status, .closed, .text, .noDone, .afterDone, .contentType, .timeout: ""
+    case .status, .closed, .text, .otherDocument, .noDone, .afterDone, .contentType, .timeout: ""
     }
   }
 }
 
 /// Reads one answer in OpenAI's form and judges it.
 struct AnswerReader {
+  enum Expectation {
+    /// Without a checker any text will do.
+    case chat(isStreamed: Bool, SayChecker?)
+    /// Any JSON; whether it is always the same is for the reader's owner to say.
+    case document
+  }
+
   private let isStreamed: Bool
+  private let isDocument: Bool
   private var parser = ResponseParser()
   private var events = SSEDecoder(maxLineBytes: 16 << 20)
   private let body = ByteBuffer()
@@ -49,10 +60,19 @@ struct AnswerReader {
   /// Pieces, or events with text where pieces are not numbered.
   private(set) var pieces = 0
 
-  init(isStreamed: Bool, checker: SayChecker?) { (self.isStreamed, self.checker) = (isStreamed, checker) }
+  init(_ expectation: Expectation) {
+    switch expectation {
+    case .chat(let isStreamed, let checker): (self.isStreamed, isDocument, self.checker) = (isStreamed, false, checker)
+    case .document: (isStreamed, isDocument) = (false, true)
+    }
+  }
 
   var isComplete: Bool { parser.isComplete }
   var keepsAlive: Bool { parser.keepsAlive }
+  /// The whole body of an answer that was not streamed.
+  var document: UnsafeRawBufferPointer { body.bytes }
+  /// The answer as a client keeps it, a JSON string with its quotes; nil for a streamed one.
+  private(set) var message: ByteBuffer?
   /// For messages about refused requests.
   var bodyStart: String { String(decoding: body.bytes.prefix(300), as: UTF8.self) }
 
@@ -127,6 +147,7 @@ struct AnswerReader {
     guard parser.status == 200 else { return failure = .status(parser.status) }
     let expected = isStreamed ? "text/event-stream" : "application/json"
     guard parser.contentType.lowercased().hasPrefix(expected) else { return failure = .contentType }
+    if isDocument { return }
     if isStreamed {
       if !isDone { return failure = .noDone }
     } else {
@@ -134,6 +155,8 @@ struct AnswerReader {
         let text = root["choices"]?.elements.first?["message"]?["content"]
       else { return failure = .malformed("no message") }
       failure = readText(text, onStamp)
+      message = ByteBuffer(capacity: text.raw.count)
+      message?.append(text.raw)
     }
     if failure == nil && (checker.map { !$0.isWhole } ?? (pieces == 0)) { failure = .text }
   }

@@ -32,11 +32,15 @@ final class Client: TCPConnectionDelegate {
 
   var isBusy: Bool { state != .idle }
 
-  func start(_ number: Int) {
+  /// Index of the conversation that the request in progress belongs to.
+  private(set) var conversation = 0
+  var answer: AnswerReader? { reader }
+
+  func start(_ conversation: Int, _ request: ByteBuffer) {
     begun = unixNanoseconds()
     hadPiece = false
-    reader = AnswerReader(isStreamed: plan.isStreamed, checker: plan.checker)
-    request = plan.request(number)
+    reader = AnswerReader(plan.expectation)
+    (self.conversation, self.request) = (conversation, request)
     if connection != nil { return send() }
     state = .connecting
     do {

@@ -25,7 +25,14 @@ struct LoadCommand: ParsableCommand {
   @Option(help: "Numbered pieces to ask for.") var say = 60
   @Option(help: "Bytes of a numbered piece.") var pieceBytes = 64
   @Option(help: "Milliseconds between the pieces; default: the simulator's own pace.") var pace: Int?
+  @Option(help: "Numbered pieces in one write where there is no pace; default: as the simulator likes.") var batch: Int?
   @Option(help: "A question in place of --say; its answer is not checked for content.") var text: String?
+  @Option(help: "No chat but GET of this path, whose answer must be the same every time.") var get: String?
+  @Option(
+    help: """
+      Rounds after the first (with --no-stream): each of --requests conversations goes on with its whole history. Only these are \
+      reported; "prepared" goes to standard error half a second before them.
+      """) var followUps = 0
   @Flag(inversion: .prefixedNo, help: "Ask for a stream.") var stream = true
   @Flag(inversion: .prefixedNo, help: "Use connections again.") var reuse = true
   @Option(help: "Seconds after which the run ends.") var timeoutS: UInt64 = 60
@@ -33,8 +40,11 @@ struct LoadCommand: ParsableCommand {
 
   func validate() throws {
     guard (1...65535).contains(port) else { throw ValidationError("--port is 1 to 65535") }
-    guard streams > 0, requests ?? 1 > 0, say >= 0, (64...65536).contains(pieceBytes), (0...3_600_000).contains(pace ?? 0) else {
-      throw ValidationError("--streams and --requests are at least 1, --piece-bytes is 64 to 65536")
+    guard streams > 0, requests ?? 1 > 0, say >= 0, (64...65536).contains(pieceBytes), (0...3_600_000).contains(pace ?? 0),
+      followUps == 0 || !stream
+    else {
+      throw ValidationError(
+        "--streams and --requests are at least 1, --piece-bytes is 64 to 65536, --follow-ups go with --no-stream")
     }
     guard (1...86400).contains(timeoutS), (1...86400).contains(requestTimeoutS), rampMs <= 3_600_000 else {
       throw ValidationError("times are at least 1 second and at most a day")
@@ -45,7 +55,8 @@ struct LoadCommand: ParsableCommand {
     var plan = Plan()
     (plan.host, plan.port, plan.path, plan.key, plan.model) = (host, port, path, key, model)
     plan.question = text.map { .text($0) } ?? .say(count: say, bytes: pieceBytes)
-    (plan.pace, plan.isStreamed, plan.reusesConnections) = (pace, stream, reuse)
+    if let get { (plan.path, plan.question) = (get, .document) }
+    (plan.pace, plan.batch, plan.isStreamed, plan.reusesConnections, plan.followUps) = (pace, batch, stream, reuse, followUps)
     (plan.streams, plan.requests, plan.rampMilliseconds) = (streams, requests ?? streams, rampMs)
     (plan.timeoutSeconds, plan.requestTimeoutSeconds) = (timeoutS, requestTimeoutS)
     return plan
@@ -58,6 +69,7 @@ struct LoadCommand: ParsableCommand {
     load.onPlateau = { [streams = min(streams, requests ?? streams)] in
       complain("\(streams) streams open")
     }
+    load.onPrepared = { complain("prepared") }
     loop.run()
     load.close()
     loop.close()

@@ -6,6 +6,8 @@ struct Plan {
     /// The simulator's numbered pieces, of so many bytes each.
     case say(count: Int, bytes: Int)
     case text(String)
+    /// No chat at all: `GET` of the path, whose answer has to be the same every time.
+    case document
   }
 
   var host = "127.0.0.1"
@@ -16,51 +18,78 @@ struct Plan {
   var question = Question.say(count: 60, bytes: 64)
   /// Milliseconds between the pieces of `say`; nil: the simulator's own pace.
   var pace: Int?
+  /// Pieces of `say` in one write where there is no pace; nil: as the simulator likes.
+  var batch: Int?
   var isStreamed = true
   var streams = 1
+  /// In one round.
   var requests = 1
+  /// Rounds after the first, in which every conversation of the first goes on with its whole history; only these are reported then.
+  var followUps = 0
   var rampMilliseconds: UInt64 = 0
   var reusesConnections = true
   var timeoutSeconds: UInt64 = 60
   var requestTimeoutSeconds: UInt64 = 60
 
-  var checker: SayChecker? {
-    if case .say(let count, let bytes) = question { SayChecker(count: count, bytes: bytes) } else { nil }
+  /// What the answer is held against.
+  var expectation: AnswerReader.Expectation {
+    switch question {
+    case .say(let count, let bytes): .chat(isStreamed: isStreamed, SayChecker(count: count, bytes: bytes))
+    case .text: .chat(isStreamed: isStreamed, nil)
+    case .document: .document
+    }
   }
 
-  /// A request as bytes; `number` makes every question another one.
-  func request(_ number: Int) -> ByteBuffer {
-    let body = ByteBuffer()
-    var json = JSONWriter(body)
-    json.beginObject()
-    json.key("model")
-    json.string(model)
-    json.key("stream")
-    json.bool(isStreamed)
-    json.key("messages")
-    json.beginArray()
+  /// A user's message as JSON; `number` makes every question another one.
+  func message(_ number: Int) -> ByteBuffer {
+    var json = JSONWriter(ByteBuffer())
     json.beginObject()
     json.key("role")
     json.string("user")
     json.key("content")
     json.string(text(number))
     json.endObject()
-    json.endArray()
-    json.endObject()
-    let out = ByteBuffer("POST \(path) HTTP/1.1\r\nhost: \(host):\(port)\r\ncontent-type: application/json\r\n")
-    if let key { out.append("authorization: Bearer \(key)\r\n") }
-    out.append("accept: \(isStreamed ? "text/event-stream" : "application/json")\r\n")
-    if !reusesConnections { out.append("connection: close\r\n") }
-    out.append("content-length: \(body.count)\r\n\r\n")
+    return json.buffer
+  }
+
+  /// A request as bytes.
+  /// - Parameter messages: the conversation's, as JSON with commas between.
+  func request(_ messages: ByteBuffer) -> ByteBuffer {
+    if case .document = question {
+      let out = ByteBuffer("GET \(path) HTTP/1.1\r\n")
+      appendFields(to: out, accept: "application/json")
+      out.append("\r\n")
+      return out
+    }
+    let body = ByteBuffer(#"{"model":"#)
+    var json = JSONWriter(body)
+    json.string(model)
+    body.append(isStreamed ? #","stream":true,"messages":["# : #","stream":false,"messages":["#)
+    body.append(messages.bytes)
+    body.append("]}")
+    let out = ByteBuffer("POST \(path) HTTP/1.1\r\n")
+    appendFields(to: out, accept: isStreamed ? "text/event-stream" : "application/json")
+    out.append("content-type: application/json\r\ncontent-length: \(body.count)\r\n\r\n")
     out.append(body.bytes)
     return out
   }
 
+  private func appendFields(to out: ByteBuffer, accept: StaticString) {
+    out.append("host: \(host):\(port)\r\naccept: ")
+    out.append(accept)
+    out.append("\r\n")
+    if let key { out.append("authorization: Bearer \(key)\r\n") }
+    if !reusesConnections { out.append("connection: close\r\n") }
+  }
+
   private func text(_ number: Int) -> String {
-    let pace = pace.map { "@pace \($0) " } ?? ""
     switch question {
-    case .say(let count, let bytes): return "question \(number): \(pace)@say \(count) \(bytes)"
+    case .say(let count, let bytes):
+      let pace = pace.map { "@pace \($0) " } ?? ""
+      let batch = batch.map { "@batch \($0) " } ?? ""
+      return "question \(number): \(pace)\(batch)@say \(count) \(bytes)"
     case .text(let text): return text
+    case .document: return ""
     }
   }
 }

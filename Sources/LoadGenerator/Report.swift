@@ -13,6 +13,13 @@ struct Report {
   var latency = Histogram()
   var duration = Histogram()
 
+  init() {}
+
+  /// A new one that goes on with another's failures.
+  init(failuresOf other: Report) {
+    (failed, firstFailure) = (other.failed, other.firstFailure)
+  }
+
   var failures: Int { failed.values.reduce(0, +) + notStarted }
 
   mutating func add(_ failure: Failure, _ detail: String) {

@@ -12,8 +12,8 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
 
   /// Time for the last bytes to arrive before a cut, which may overtake them.
   private static let settlingMicroseconds: UInt64 = 20_000
-  /// Pieces in one write where there is no pace.
-  static let batch = 16
+  /// Pieces of one stream in a turn, at least, where there is no pace: as from an upstream that is ahead of its reader.
+  private static let turn = 8
 
   /// The server never breaks its own framing, so a cut inside a chunk needs another: the head ends here, and all that the
   /// server writes from now on, the rest of its head included, is data of one chunk that is never full. To a reader of events
@@ -95,7 +95,8 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
       return nil
     }
     if !slices.isEmpty { return sendSlice(now) }
-    var left = job.pace.interval == 0 && job.faults.split == 0 ? Self.batch : 1
+    let batch = job.pace.interval == 0 && job.faults.split == 0 ? job.pace.batch : 1
+    var left = job.pace.interval == 0 && job.faults.split == 0 ? max(batch, Self.turn) : 1
     repeat {
       if let cut = job.faults.cut, pieces >= cut.pieces { return end(cut, now) }
       if job.faults.empty || !sendPiece() {
@@ -104,7 +105,8 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
         return slices.isEmpty ? nil : now
       }
       left -= 1
-    } while left > 0
+      if left > 0 && left % batch == 0 { exchange.flush() }
+    } while left > 0 && !exchange.isBackedUp
     return due(now)
   }
 

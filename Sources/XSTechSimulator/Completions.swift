@@ -62,7 +62,8 @@ extension Simulator {
   func pace(_ directives: Directives) -> Job.Pace {
     Job.Pace(
       first: UInt64(behaviour.firstMilliseconds * 1000),
-      interval: directives.pace.map { UInt64($0) * 1000 } ?? UInt64(behaviour.intervalMilliseconds * 1000))
+      interval: directives.pace.map { UInt64($0) * 1000 } ?? UInt64(behaviour.intervalMilliseconds * 1000),
+      batch: directives.batch)
   }
 
   private func script(_ request: CompletionRequest, _ directives: Directives, _ session: Session, _ model: Model) -> ChatScript {

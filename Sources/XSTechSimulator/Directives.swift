@@ -11,6 +11,8 @@ struct Directives {
   var faults = Faults()
   /// Milliseconds between pieces, in place of the configured pace.
   var pace: Int?
+  /// Pieces in one write where there is no pace.
+  var batch = 16
   /// What could not be understood.
   var mistake: String?
 
@@ -18,7 +20,7 @@ struct Directives {
   /// A session remembers its answers, so they cannot be of any length.
   static let sayTotalBytes = 64 << 20
   static let sayBytes = 64...65536
-  private static let names = ["memory", "recall", "think", "images", "echo", "say", "fault", "pace"]
+  private static let names = ["memory", "recall", "think", "images", "echo", "say", "fault", "pace", "batch"]
 
   init(_ text: String) {
     let bytes = Array(text.utf8)
@@ -64,6 +66,9 @@ struct Directives {
     case "pace":
       pace = number(Self.word(bytes, &position))
       if pace == nil { mistake = "@pace MILLISECONDS" }
+    case "batch":
+      batch = number(Self.word(bytes, &position)) ?? 0
+      if !(1...1024).contains(batch) { mistake = "@batch COUNT: 1 to 1024" }
     default:
       do {
         faults.merge(try Faults(parsing: Self.word(bytes, &position)))

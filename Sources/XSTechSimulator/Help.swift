@@ -19,6 +19,7 @@ enum Help {
       @images         names, types (by the first bytes) and sizes of the files;
                       a message with files gets that anyway
       @pace MS        milliseconds between the pieces of this answer
+      @batch N        pieces in one write (16) where there is no pace
       @fault F[,F…]   faults for this request; %XX in values is decoded
     Anything else is echoed in a sentence of Chinese, English and emoji.
     maxToken cuts that (and @think) to so many pieces.

@@ -20,6 +20,8 @@ struct Job {
   struct Pace {
     var first: UInt64 = 0
     var interval: UInt64 = 0
+    /// Pieces in one write where there is no interval.
+    var batch = 16
   }
 
   /// What the answer was, as the history keeps it.

@@ -54,6 +54,9 @@ package final class HTTPServerExchange {
     return connection.streamBuffer()
   }
 
+  /// Sends what was appended now, not at the end of the callback, for who wants a write of its own for it.
+  package func flush() { connection?.flush(taken: false) }
+
   /// Ends the stream properly; `close`: and the connection with it.
   package func endStream(close: Bool = false) {
     guard isStreaming, let connection = detach() else { return }
