@@ -34,6 +34,14 @@ struct ProcessStatistics {
     return line?.dropFirst(name.count).split(separator: " ").first.flatMap { Int($0) } ?? 0
   }
 
+  /// Resident bytes alone.
+  static var resident: Int? {
+    guard let fields = read("/proc/self/statm")?.split(separator: " "), fields.count > 1, let pages = Int(fields[1]) else {
+      return nil
+    }
+    return pages * Int(sysconf(Int32(_SC_PAGESIZE)))
+  }
+
   private static var bootTime: Double {
     guard let stat = read("/proc/stat") else { return 0 }
     let line = stat.split(separator: "\n").first { $0.hasPrefix("btime ") }

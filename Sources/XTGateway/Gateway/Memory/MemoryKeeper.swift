@@ -1,0 +1,50 @@
+import EventLoop
+
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// Has the process give memory back when it is quiet. One for the process; one `close` is owed.
+package final class MemoryKeeper {
+  private let running: () -> Int
+  private var timer: LoopTimer?
+  private var trim = MemoryTrim()
+  private var cpu = MemoryKeeper.cpuNanoseconds
+
+  private static let intervalMilliseconds: UInt64 = 5000
+
+  /// - Parameter running: requests under way in the whole process.
+  package init(loop: EventLoop, running: @escaping () -> Int) {
+    self.running = running
+    let timer = LoopTimer(loop: loop) { [unowned self] in look() }
+    timer.keepsLoopAlive(false)
+    timer.start(after: Self.intervalMilliseconds / 5, repeating: Self.intervalMilliseconds)
+    self.timer = timer
+  }
+
+  package func close() {
+    timer?.close()
+    timer = nil
+  }
+
+  private func look() {
+    let used = Self.cpuNanoseconds
+    let busy = Double(used - cpu) / Double(Self.intervalMilliseconds * 1_000_000)
+    cpu = used
+    guard let resident = ProcessStatistics.resident, trim.isDue(residentBytes: resident, busy: busy, running: running()) else {
+      return
+    }
+    ProcessMemory.release()
+    trim.trimmed(residentBytes: ProcessStatistics.resident ?? resident)
+    // Its own work is none of the process's.
+    cpu = Self.cpuNanoseconds
+  }
+
+  private static var cpuNanoseconds: Int {
+    var time = timespec()
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+  }
+}
