@@ -24,18 +24,18 @@ func printError(_ line: String) {
   _ = write(STDERR_FILENO, text, text.count)
 }
 
-/// Loads the effective configuration; prints every mistake and returns nil if there is one.
-func loadConfiguration(_ path: String?) -> Configuration? {
+/// Loads the effective configuration; complains about every mistake and returns nil if there is one.
+func loadConfiguration(_ path: String?, complain: (String) -> Void = printError) -> Configuration? {
   let environment: [(name: String, value: String)]
   do throws(UVError) { environment = try ProcessEnvironment.all() } catch {
-    printError("cannot read the environment: \(error)")
+    complain("cannot read the environment: \(error)")
     return nil
   }
   let file: File?
   do throws(FileError) {
     file = try findFile(path ?? environment.first { $0.name == "XTGATEWAY_CONFIG" && !$0.value.isEmpty }?.value)
   } catch {
-    printError("cannot read the configuration \(error.path): \(error.reason)")
+    complain("cannot read the configuration \(error.path): \(error.reason)")
     return nil
   }
   do throws(ConfigurationErrors) {
@@ -43,7 +43,7 @@ func loadConfiguration(_ path: String?) -> Configuration? {
     configuration.warnings += permissionWarnings(configuration, file)
     return configuration
   } catch {
-    for mistake in error.mistakes { printError("invalid configuration: \(mistake)") }
+    for mistake in error.mistakes { complain("invalid configuration: \(mistake)") }
     return nil
   }
 }

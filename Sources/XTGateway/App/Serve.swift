@@ -17,6 +17,8 @@ func serve(configurationPath: String?) -> Int32 {
     printError("invalid configuration: log.file: cannot open \(error.path): \(error.reason)")
     return ExitStatus.invalidConfiguration
   }
+  // What is still to be logged, unless nobody reads it.
+  defer { sink.close(within: 1000) }
   do throws(UVError) {
     let program = try Program(configuration: configuration, path: configurationPath, sink: sink)
     return program.run()
@@ -38,6 +40,7 @@ final class Program {
   private var others: [LoopThread] = []
   /// For `/metrics` alone.
   private var metricsServer: HTTPServer?
+  private var memory: MemoryKeeper?
   private var signals: [SignalHandle] = []
   private var shutdown: Shutdown
   private lazy var timer = LoopTimer(loop: first.loop) { [unowned self] in carryOut(shutdown.timerFired()) }
@@ -65,9 +68,11 @@ final class Program {
     do throws(UVError) { try startOthers() } catch {
       printError("cannot start \(shared.workers) workers: \(error)")
       // Those that run already are not worth a word.
+      sink.close(within: 200)
       _exit(ExitStatus.softwareError)
     }
     announce()
+    memory = MemoryKeeper(loop: first.loop) { [shared] in shared.runningChats }
     first.run()
     for thread in others { thread.join() }
     first.core.log.notice("stopped")
@@ -83,6 +88,7 @@ final class Program {
 
   private func watchSignals() throws(UVError) {
     signals.append(try SignalHandle(loop: first.loop, signal: SIGHUP) { [unowned self] in reload() })
+    signals.append(try SignalHandle(loop: first.loop, signal: SIGUSR1) { [sink] in sink.reopen() })
     for number in [SIGINT, SIGTERM] {
       signals.append(try SignalHandle(loop: first.loop, signal: number) { [unowned self] in received(number) })
     }
@@ -131,10 +137,11 @@ final class Program {
   /// An invalid configuration changes nothing.
   private func reload() {
     guard shutdown.phase == .serving else { return }
-    guard let configuration = loadConfiguration(configurationPath) else {
-      return first.core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
+    let log = first.core.log
+    guard let configuration = loadConfiguration(configurationPath, complain: { log.error("reload: \($0)") }) else {
+      return log.error("reload: the configuration is invalid, nothing is changed (see above)")
     }
-    for warning in configuration.warnings { first.core.log.warning("\(warning)") }
+    for warning in configuration.warnings { log.warning("\(warning)") }
     first.core.reload(configuration)
   }
 
@@ -142,7 +149,10 @@ final class Program {
 
   private func received(_ signal: Int32) {
     // Not `exit`: other loops may be anywhere in libraries that it would take down under them.
-    guard shutdown.phase == .serving else { _exit(128 + signal) }
+    guard shutdown.phase == .serving else {
+      sink.close(within: 200)
+      _exit(128 + signal)
+    }
     let seconds = first.core.configuration.shutdownTimeoutSeconds
     first.core.log.notice("draining: \(shared.runningChats) requests under way, at most \(seconds) s")
     carryOut(shutdown.signal(budgetMilliseconds: UInt64(seconds) * 1000))
@@ -173,5 +183,6 @@ final class Program {
     signals = []
     timer.close()
     metricsServer?.close()
+    memory?.close()
   }
 }

@@ -47,6 +47,14 @@ package struct JSONWriter {
     buffer.append(UInt8(ascii: "\""))
   }
 
+  /// What `text` appends as a string; it must need no escape.
+  package mutating func string(plain text: (ByteBuffer) -> Void) {
+    comma()
+    buffer.append(UInt8(ascii: "\""))
+    text(buffer)
+    buffer.append(UInt8(ascii: "\""))
+  }
+
   package mutating func int(_ value: Int) {
     comma()
     buffer.append(decimal: value)

@@ -210,9 +210,9 @@ package enum ConfigurationTable {
   ]
 
   private static let log: [ConfigurationKey] = [
-    .init("log.level", \.log.level, "Least level that is logged."),
+    .init("log.level", \.log.level, "Least level that is logged; a request's access line is `info`."),
     .init("log.format", \.log.format, "`text` for people, `json` for machines, one object a line."),
-    .init("log.file", \.log.file, "File to append to; empty: standard error."),
+    .init("log.file", \.log.file, "File to append to, which SIGUSR1 opens again after a rotation; empty: standard error."),
     .init(
       "metrics.key", \.metrics.key,
       "Bearer key for `/metrics`, which needs one as soon as there are `api_keys`; empty: `/metrics` is not there then.",

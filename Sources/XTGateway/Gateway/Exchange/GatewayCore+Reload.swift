@@ -10,6 +10,7 @@ extension GatewayCore {
     let now = loop.now
     shared.clients.withLock { $0.configure(new.apiKeys, now: now) }
     sink.level = new.log.level
+    sink.format = new.log.format
     // Before the pool: what it gives out has to have its place.
     let before = desk.read { $0.accounts }
     let joining = new.cookies.count { cookie in !before.contains { $0.name == cookie.name && !$0.isDraining } }
@@ -74,7 +75,7 @@ extension GatewayCore {
     ConfigurationTable.keys.map(\.name).filter { name in
       let isFixed =
         name == "host" || name == "port" || name == "workers" || name.hasPrefix("upstream.") || name == "log.file"
-        || name == "log.format" || name == "pool.token_file" || name == "trusted_proxies"
+        || name == "pool.token_file" || name == "trusted_proxies"
         || ["limits.max_header_bytes", "limits.max_headers", "limits.max_url_bytes"].contains(name)
         || name.hasPrefix("limits.max_connections")
         || (name.hasPrefix("limits.") && (name.hasSuffix("_ms") || name.hasSuffix("_per_second")))

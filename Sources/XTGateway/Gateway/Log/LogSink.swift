@@ -8,174 +8,96 @@ import Wire
   import Musl
 #endif
 
-/// A value of a log field.
-package enum LogValue: Sendable {
-  case text(String)
-  case int(Int)
-  case bool(Bool)
-}
-
-package typealias LogField = (name: StaticString, value: LogValue?)
-
-/// Where log lines go: one line each, as text for people or as JSON for machines, written whole.
+/// Where log lines go: one line each, as text for people or as JSON for machines. For every thread; writing never waits.
 package final class LogSink: Sendable {
-  private let fileDescriptor: Int32
-  private let format: Configuration.LogFormat
-  private let isColoured: Bool
   private let leastLevel: Atomic<Int>
-  private let dropped = Atomic(0)
+  private let writer: LogWriter
+  let style: LogStyle
 
-  /// Lines that could not be written: a log has nowhere else to say so.
-  package var droppedLines: Int { dropped.load(ordering: .relaxed) }
+  /// Lines that were not written: there was no room for them, or the destination took none.
+  package var droppedLines: Int { writer.lostLines }
 
-  /// Least level that is written. Changing it takes effect at once, on every thread.
+  /// Least level that is written. Changing it takes effect at once, on every thread; so does `format`.
   package var level: Configuration.LogLevel {
     get { Configuration.LogLevel.allCases[leastLevel.load(ordering: .relaxed)] }
     set { leastLevel.store(newValue.rank, ordering: .relaxed) }
   }
 
-  func writes(_ level: Logger.Level) -> Bool { Configuration.LogLevel(level).rank >= leastLevel.load(ordering: .relaxed) }
+  package var format: Configuration.LogFormat {
+    get { style.format }
+    set { style.format = newValue }
+  }
 
-  /// - Throws: errno's words where the file cannot be opened.
+  func writes(_ level: Logger.Level) -> Bool { level.rank >= leastLevel.load(ordering: .relaxed) }
+
+  /// - Throws: where the file cannot be opened.
   package init(_ configuration: Configuration.Log) throws(LogFileError) {
-    format = configuration.format
+    let output = try LogOutput(path: configuration.file)
+    let style = LogStyle(configuration.format, isColoured: output.isTerminal && Self.terminalTakesColours)
     leastLevel = Atomic(configuration.level.rank)
-    if configuration.file.isEmpty {
-      fileDescriptor = STDERR_FILENO
-    } else {
-      fileDescriptor = open(configuration.file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
-      guard fileDescriptor >= 0 else { throw LogFileError(path: configuration.file, reason: String(cString: strerror(errno))) }
-    }
-    isColoured = format == .text && isatty(fileDescriptor) == 1
+    self.style = style
+    writer = try LogWriter(output) { notice in Self.line(notice, style) }
   }
 
-  package func write(_ level: Logger.Level, _ message: String, _ fields: [LogField] = []) {
+  deinit { writer.close(within: 0) }
+
+  /// Has everything written, and takes no more; waits for that, but no longer than about `milliseconds`.
+  package func close(within milliseconds: Int) { writer.close(within: milliseconds) }
+
+  /// Opens the log file again, which a rotation has moved away. The log itself says what came of it.
+  package func reopen() { writer.reopen() }
+
+  package func write(_ level: Logger.Level, _ message: String) {
     guard writes(level) else { return }
-    let line = ByteBuffer(capacity: 256)
-    switch format {
-    case .json: appendJSON(level, message, fields, to: line)
-    case .text: appendText(level, message, fields, to: line)
-    }
-    line.append(UInt8(ascii: "\n"))
-    if !Self.write(fileDescriptor, line.bytes) { dropped.add(1, ordering: .relaxed) }
+    let buffer = ByteBuffer(capacity: 256)
+    var line = LogLine(level, style, to: buffer)
+    line.message(message)
+    line.end()
+    write(buffer)
   }
 
-  private static func write(_ fileDescriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Bool {
-    var rest = bytes
-    while rest.count > 0 {
-      #if canImport(Glibc)
-        let count = Glibc.write(fileDescriptor, rest.baseAddress, rest.count)
-      #else
-        let count = Musl.write(fileDescriptor, rest.baseAddress, rest.count)
-      #endif
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return false }
-      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
-    }
-    return true
+  /// A line that was made with `LogLine`.
+  func write(_ line: ByteBuffer) { writer.append(line.bytes) }
+
+  /// https://no-color.org: any value but an empty one says no.
+  private static var terminalTakesColours: Bool {
+    let says = { (name: String) in getenv(name).map { String(cString: $0) } ?? "" }
+    return says("NO_COLOR").isEmpty && says("TERM") != "dumb"
   }
 
-  private func appendJSON(_ level: Logger.Level, _ message: String, _ fields: [LogField], to line: ByteBuffer) {
-    var writer = JSONWriter(line)
-    writer.beginObject()
-    writer.key("ts")
-    writer.string(Timestamp.now)
-    writer.key("level")
-    writer.string(level.rawValue)
-    writer.key("msg")
-    writer.string(message)
-    for (name, value) in fields {
-      writer.key(name)
-      switch value {
-      case .text(let text): writer.string(text)
-      case .int(let number): writer.int(number)
-      case .bool(let yes): writer.bool(yes)
-      case nil: writer.null()
+  private static func line(_ notice: LogWriter.Notice, _ style: LogStyle) -> [UInt8] {
+    let (level, message): (Logger.Level, String) =
+      switch notice {
+      case .dropped(let lines):
+        (.warning, lines == 1 ? "1 log line was dropped" : "\(lines) log lines were dropped")
+      case .reopened(let path): (.notice, "the log file \(path) was opened again")
+      case .cannotReopen(let error):
+        (.error, "the log file \(error.path) cannot be opened again (\(error.reason)); the old one stays in use")
+      case .nothingToReopen: (.notice, "there is no log file to open again: log.file is not set")
       }
-    }
-    writer.endObject()
-  }
-
-  private func appendText(_ level: Logger.Level, _ message: String, _ fields: [LogField], to line: ByteBuffer) {
-    line.append(Timestamp.now)
-    line.append(isColoured ? " \(level.colour)" : " ")
-    let word = level.rawValue
-    line.append(word)
-    for _ in word.utf8.count..<8 { line.append(UInt8(ascii: " ")) }
-    line.append(isColoured ? "\u{1B}[0m " : " ")
-    line.append(Self.oneLine(message))
-    for (name, value) in fields {
-      guard let value else { continue }
-      line.append(UInt8(ascii: " "))
-      line.append(name)
-      line.append(UInt8(ascii: "="))
-      switch value {
-      case .text(let text): line.append(Self.word(text))
-      case .int(let number): line.append(decimal: number)
-      case .bool(let yes): line.append(yes ? "true" : "false")
-      }
-    }
-  }
-
-  /// No text from outside can begin a line of its own or steer a terminal.
-  private static func oneLine(_ text: String) -> String {
-    guard text.unicodeScalars.contains(where: isControl) else { return text }
-    return String(String.UnicodeScalarView(text.unicodeScalars.map { isControl($0) ? " " : $0 }))
-  }
-
-  private static func isControl(_ scalar: Unicode.Scalar) -> Bool {
-    scalar.value < 0x20 || (scalar.value >= 0x7F && scalar.value < 0xA0) || scalar.value == 0x2028 || scalar.value == 0x2029
-  }
-
-  private static func word(_ text: String) -> String {
-    let isPlain =
-      !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "=") }
-    if isPlain { return text }
-    let quoted = ByteBuffer()
-    var writer = JSONWriter(quoted)
-    writer.string(oneLine(text))
-    return quoted.text
+    let buffer = ByteBuffer(capacity: 256)
+    var line = LogLine(level, style, to: buffer)
+    line.message(message)
+    line.end()
+    return Array(buffer.bytes)
   }
 }
 
 extension Configuration.LogLevel {
-  init(_ level: Logger.Level) { self = Configuration.LogLevel(rawValue: level.rawValue) ?? .info }
-
   fileprivate var rank: Int { Self.allCases.firstIndex(of: self) ?? 0 }
 }
 
-package struct LogFileError: Error {
-  package let path: String
-  package let reason: String
-}
-
 extension Logger.Level {
-  fileprivate var colour: String {
+  /// As `Configuration.LogLevel`'s: both have the same cases in the same order.
+  fileprivate var rank: Int {
     switch self {
-    case .trace, .debug: "\u{1B}[2m"
-    case .info, .notice: "\u{1B}[32m"
-    case .warning: "\u{1B}[33m"
-    case .error, .critical: "\u{1B}[31m"
+    case .trace: 0
+    case .debug: 1
+    case .info: 2
+    case .notice: 3
+    case .warning: 4
+    case .error: 5
+    case .critical: 6
     }
   }
-}
-
-/// swift-log's way to the sink.
-package struct SinkLogHandler: LogHandler {
-  private let sink: LogSink
-  package var metadata: Logger.Metadata = [:]
-  /// The sink's, so that a change reaches every logger.
-  package var logLevel: Logger.Level {
-    get { Logger.Level(rawValue: sink.level.rawValue) ?? .info }
-    set { sink.level = Configuration.LogLevel(newValue) }
-  }
-
-  package init(_ sink: LogSink) { self.sink = sink }
-
-  package subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-    get { metadata[key] }
-    set { metadata[key] = newValue }
-  }
-
-  package func log(event: LogEvent) { sink.write(event.level, "\(event.message)") }
 }
