@@ -14,18 +14,35 @@ import Testing
     #expect(isDue(&trim, 20))
   }
 
-  @Test func onlyWhatHasGrownIsWorthIt() {
-    var trim = MemoryTrim()
-    trim.trimmed(residentBytes: 16 << 20)
-    #expect(!isDue(&trim, 16))
+  @Test func growthIsWorthIt() {
+    var trim = resting(at: 16)
     #expect(!isDue(&trim, 17))
     #expect(!isDue(&trim, 90, running: 5))
     #expect(isDue(&trim, 18))
-    // What could not be given back is not tried again and again.
-    trim.trimmed(residentBytes: 60 << 20)
+  }
+
+  @Test func whatComesFreeLaterIsGivenBackLater() {
+    var trim = resting(at: 16)
+    #expect(isDue(&trim, 60))
+    trim.trimmed(residentBytes: 40 << 20)
+    var looks = [Int]()
+    for look in 1...1000 where isDue(&trim, 40) { looks.append(look) }
+    // At distances of 1, 2, 4, … and not for ever.
+    #expect(looks == [1, 3, 7, 15, 31, 63])
+  }
+
+  @Test func whatCameToLessByItselfIsTheMeasure() {
+    var trim = resting(at: 60)
     #expect(!isDue(&trim, 62))
-    // It came to less by itself: that is the measure from now on.
     #expect(!isDue(&trim, 16, busy: 0.5, running: 5))
     #expect(isDue(&trim, 60))
+  }
+
+  /// Long after its last trim.
+  private func resting(at megabytes: Int) -> MemoryTrim {
+    var trim = MemoryTrim()
+    trim.trimmed(residentBytes: megabytes << 20)
+    for _ in 0..<1000 { #expect(!isDue(&trim, megabytes)) }
+    return trim
   }
 }
