@@ -68,6 +68,7 @@ final class Program {
     do throws(UVError) { try startOthers() } catch {
       printError("cannot start \(shared.workers) workers: \(error)")
       // Those that run already are not worth a word.
+      sink.close(within: 200)
       _exit(ExitStatus.softwareError)
     }
     announce()
@@ -136,11 +137,11 @@ final class Program {
   /// An invalid configuration changes nothing.
   private func reload() {
     guard shutdown.phase == .serving else { return }
-    let complain: (String) -> Void = { [first] in first.core.log.error("reload: \($0)") }
-    guard let configuration = loadConfiguration(configurationPath, complain: complain) else {
-      return first.core.log.error("reload: the configuration is invalid, nothing is changed (see above)")
+    let log = first.core.log
+    guard let configuration = loadConfiguration(configurationPath, complain: { log.error("reload: \($0)") }) else {
+      return log.error("reload: the configuration is invalid, nothing is changed (see above)")
     }
-    for warning in configuration.warnings { first.core.log.warning("\(warning)") }
+    for warning in configuration.warnings { log.warning("\(warning)") }
     first.core.reload(configuration)
   }
 
