@@ -115,7 +115,7 @@ import Wire
         isInside = false
       }
       rig.start(into: first)
-      rig.run(milliseconds: 30)
+      for _ in 0..<100 where held?.isHeld != true { rig.run(milliseconds: 10) }
       #expect(held?.isHeld == true)
       #expect(first.body.isEmpty)
       rig.start(into: second)

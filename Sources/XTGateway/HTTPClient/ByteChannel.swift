@@ -112,6 +112,7 @@ final class TLSChannel {
 
   init(_ easy: EasyHandle, _ descriptor: Int32, _ multi: CurlMulti) {
     (self.easy, self.descriptor, self.multi) = (easy, descriptor, multi)
+    multi.keep()
   }
 
   deinit { assert(easy == nil, "a TLSChannel was not closed") }

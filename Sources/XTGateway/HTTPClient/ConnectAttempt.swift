@@ -25,11 +25,13 @@ final class ConnectAttempt: CurlTask {
     transfer.end(HTTPClientError(kind: .notConnected, message: "the new connection was gone at once"))
   }
 
+  func cancel() { multi.cancel(self) }
+
   /// Nil if the connection is gone already.
   private func channel(_ easy: EasyHandle) -> ByteChannel? {
     guard origin.isTLS else { return multi.takeSocket(of: easy).map { .plain($0) } }
     guard let descriptor = easy.activeSocket else {
-      multi.discard(easy)
+      multi.remove(easy, isReusable: false)
       return nil
     }
     return .tls(TLSChannel(easy, descriptor, multi))

@@ -39,6 +39,8 @@ final class CurlMulti {
   private var runsAtOnce = 0
   private static let maxRunsAtOnce = 8
   private var running: [CurlTask] = []
+  /// How many connections it keeps that are used through it.
+  private var kept = 0
   private var pool: [EasyHandle] = []
   /// How many calls into libcurl are on the stack.
   private var depth = 0
@@ -74,8 +76,17 @@ final class CurlMulti {
 
   func resume(_ transfer: CurlTransfer) { perform(.resume(transfer)) }
 
-  /// Ends a connection that an easy handle keeps open.
-  func discard(_ easy: EasyHandle) { perform(.discard(easy)) }
+  /// Connections that are made, or were made and are kept.
+  var connections: Int { running.count + kept }
+
+  /// The connection of an ended task's handle is used on; `discard` is owed.
+  func keep() { kept += 1 }
+
+  /// Ends a connection that was kept.
+  func discard(_ easy: EasyHandle) {
+    kept -= 1
+    perform(.discard(easy))
+  }
 
   func close() { if multi != nil { perform(.close) } }
 
@@ -121,7 +132,8 @@ final class CurlMulti {
     case .start(let task): begin(task)
     case .resume(let transfer): goOn(transfer)
     case .cancel(let task): drop(task)
-    case .discard(let easy): remove(easy, isReusable: false)
+    // The handle remembers the TLS session, and the next connection begins with that.
+    case .discard(let easy): remove(easy, isReusable: true)
     case .failSocket(let descriptor): act(descriptor, CURL_CSELECT_ERR)
     case .close: shutDown()
     }

@@ -56,7 +56,7 @@ package final class HTTPTransfer {
     let state = self.state
     client.forget(self)
     switch state {
-    case .connecting(let attempt): client.multi.cancel(attempt)
+    case .connecting(let attempt): attempt.cancel()
     case .exchanging(let connection): connection.abandon()
     case .running(let transfer): transfer.cancel()
     case .waiting, .ended: break

@@ -1,4 +1,3 @@
-import EventLoop
 import HTTPClient
 import Wire
 import XSTech
@@ -7,38 +6,36 @@ import XSTech
 package final class JSONCall: HTTPTransferDelegate {
   package typealias Outcome = Result<JSONValue?, GatewayError>
 
+  private let name: Call
+  private unowned let upstream: UpstreamClient
   private var done: ((Outcome) -> Void)?
   private var transfer: HTTPTransfer?
   private var head: HTTPClientResponseHead?
   private let body = ByteBuffer()
-  private let loop: EventLoop
-  private let classifier: FailureClassifier
-  private var timer: LoopTimer?
-  /// Called once, when it is over or cancelled.
-  var onEnd: (() -> Void)?
+  private let startedAt: UInt64
+  /// Where its owner keeps it.
+  var index = 0
 
   /// No answer of the upstream's JSON calls comes near this.
   private static let maxBodyBytes = 8_388_608
 
-  init(loop: EventLoop, classifier: FailureClassifier, _ done: @escaping (Outcome) -> Void) {
-    (self.loop, self.classifier, self.done) = (loop, classifier, done)
+  init(_ name: Call, upstream: UpstreamClient, _ done: @escaping (Outcome) -> Void) {
+    (self.name, self.upstream, self.done) = (name, upstream, done)
+    startedAt = upstream.loop.now
   }
 
-  func begin(_ transfer: HTTPTransfer, timeoutMilliseconds: UInt64) {
-    guard done != nil else { return }
-    self.transfer = transfer
-    // The timer holds this object until `finish` or `cancel` closes it.
-    let timer = LoopTimer(loop: loop) { self.expire() }
-    timer.start(after: timeoutMilliseconds)
-    self.timer = timer
-  }
+  func begin(_ transfer: HTTPTransfer) { if done != nil { self.transfer = transfer } }
+
+  /// When it has taken too long, in milliseconds on the loop's clock.
+  var deadline: UInt64 { startedAt + upstream.timeoutMilliseconds }
 
   /// No `done` comes any more.
   package func cancel() {
     guard done != nil else { return }
     done = nil
     transfer?.cancel()
-    release()
+    transfer = nil
+    upstream.ended(self)
   }
 
   package func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) { self.head = head }
@@ -59,17 +56,17 @@ package final class JSONCall: HTTPTransferDelegate {
     Envelope.read(body.bytes) { outcome in
       switch outcome {
       case .success(let data) where head.status == 200: finish(.success(data))
-      case .success: finish(.failure(classifier.status(head, envelope: nil)))
+      case .success: finish(.failure(upstream.classifier.status(head, envelope: nil)))
       case .failure(let code, let message) where head.status == 200:
-        finish(.failure(classifier.envelope(code: code, message: message)))
-      case .failure(let code, let message): finish(.failure(classifier.status(head, envelope: (code, message))))
+        finish(.failure(upstream.classifier.envelope(code: code, message: message)))
+      case .failure(let code, let message): finish(.failure(upstream.classifier.status(head, envelope: (code, message))))
       case .malformed(let reason) where head.status == 200: finish(.failure(.badResponse(reason)))
-      case .malformed: finish(.failure(classifier.status(head, envelope: nil)))
+      case .malformed: finish(.failure(upstream.classifier.status(head, envelope: nil)))
       }
     }
   }
 
-  private func expire() {
+  func expire() {
     transfer?.cancel()
     finish(.failure(.timeout(.firstByte)))
   }
@@ -77,15 +74,18 @@ package final class JSONCall: HTTPTransferDelegate {
   private func finish(_ outcome: Outcome) {
     guard let done else { return }
     self.done = nil
-    release()
+    transfer = nil
+    upstream.ended(self)
+    upstream.observe(name, outcome.failureCode ?? "ok", upstream.loop.now - startedAt)
     done(outcome)
   }
+}
 
-  private func release() {
-    transfer = nil
-    timer?.close()
-    timer = nil
-    onEnd?()
-    onEnd = nil
+extension Result where Failure == GatewayError {
+  fileprivate var failureCode: String? {
+    switch self {
+    case .success: nil
+    case .failure(let error): error.code
+    }
   }
 }

@@ -11,7 +11,7 @@ package final class UpstreamClient {
   var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
   private let client: HTTPClient
   private let base: HTTPBaseURL
-  private let timeoutMilliseconds: UInt64
+  let timeoutMilliseconds: UInt64
   /// Whether a message may be sent again when a connection died without an answer (`pool.retry_ambiguous`).
   var completionMayRepeat: Bool
   /// The tokens in use, which other loops change as well.
@@ -21,8 +21,11 @@ package final class UpstreamClient {
   private var tokenVersion = -1
   private let origin: String
   private let configuration: Configuration
-  /// Calls under way.
-  private var pending: [ObjectIdentifier: JSONCall] = [:]
+  /// Calls under way, in no particular order.
+  private var pending: [JSONCall] = []
+  /// For the call that has to end next; at times for one that has ended since.
+  private var timer: LoopTimer?
+  private var isClosed = false
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
@@ -93,24 +96,45 @@ package final class UpstreamClient {
   @discardableResult package func call(
     _ name: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
-    let startedAt = loop.now
-    let call = JSONCall(loop: loop, classifier: classifier) { [weak self] outcome in
-      if let self { observe(name, outcome.failureCode ?? "ok", loop.now - startedAt) }
-      done(outcome)
-    }
-    pending[ObjectIdentifier(call)] = call
-    call.onEnd = { [unowned self, unowned call] in pending[ObjectIdentifier(call)] = nil }
+    let call = JSONCall(name, upstream: self, done)
+    call.index = pending.count
+    pending.append(call)
+    awaitDeadline()
     let headers = account.map(headers) ?? withoutToken
     let request = HTTPClientRequest(
       method: name.method.http, base: base, path: name.path, headers: body == nil ? headers.withoutBody : headers.withBody,
       body: body.map { [HTTPClientBodyPart($0)] } ?? [], mayBeSentTwice: name.isIdempotent)
-    call.begin(client.start(request, delegate: call), timeoutMilliseconds: timeoutMilliseconds)
+    call.begin(client.start(request, delegate: call))
     return call
+  }
+
+  /// What a call tells when it is over.
+  func ended(_ call: JSONCall) {
+    pending.swapAt(call.index, pending.count - 1)
+    pending[call.index].index = call.index
+    pending.removeLast()
+  }
+
+  private func awaitDeadline() {
+    guard !isClosed else { return }
+    let timer = self.timer ?? LoopTimer(loop: loop) { [unowned self] in expire() }
+    self.timer = timer
+    // Every call has the same time, so a running timer is for an earlier one.
+    guard !timer.isActive, let next = pending.lazy.map(\.deadline).min() else { return }
+    timer.start(after: next > loop.now ? next - loop.now : 0)
+  }
+
+  private func expire() {
+    for call in pending.filter({ $0.deadline <= loop.now }) { call.expire() }
+    awaitDeadline()
   }
 
   /// Nobody hears of the calls under way any more.
   package func close() {
-    for call in pending.values { call.cancel() }
+    isClosed = true
+    for call in pending { call.cancel() }
+    timer?.close()
+    timer = nil
     client.close()
   }
 }
@@ -122,15 +146,6 @@ extension Call.Method {
     case .post: .post
     case .put: .put
     case .delete: .delete
-    }
-  }
-}
-
-extension Result where Failure == GatewayError {
-  fileprivate var failureCode: String? {
-    switch self {
-    case .success: nil
-    case .failure(let error): error.code
     }
   }
 }
