@@ -65,6 +65,7 @@ if Context.environment["XTGATEWAY_FUZZ"] != nil {
   package.targets += [
     .target(name: "FuzzSupport", dependencies: ["Wire"], path: "Fuzz/Support"),
     fuzzer("HTTP", []),
+    fuzzer("HTTPResponse", []),
     fuzzer("SSE", []),
     fuzzer("JSON", []),
     .target(name: "AnswerSupport", dependencies: ["FuzzSupport", "Gateway", "Wire", "XSTech"], path: "Fuzz/AnswerSupport"),

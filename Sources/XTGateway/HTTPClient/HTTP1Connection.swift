@@ -134,7 +134,7 @@ final class HTTP1Connection {
   // MARK: Reading
 
   private func isReady(_ events: PollHandle.Events, _ failed: Bool) {
-    guard let transfer else { return idleIsReady() }
+    guard let transfer else { return idleIsReady(failed) }
     if events.contains(.writable) { sendMore() }
     guard failed || events.contains(.readable) else { return }
     guard !transfer.isPaused else { return rest(failed) }
@@ -147,7 +147,7 @@ final class HTTP1Connection {
   private func rest(_ failed: Bool) { poll?.watch(failed || output == nil ? [] : .writable) }
 
   /// The server ended the connection, or says something that nobody asked for.
-  private func idleIsReady() { if channel.tellsOfTheRest || !channel.isQuiet { client.drop(self) } }
+  private func idleIsReady(_ failed: Bool) { if failed || channel.tellsOfTheRest || !channel.isQuiet { client.drop(self) } }
 
   /// The rest of what did not fit into a turn.
   func readMore() { if let transfer, !transfer.isPaused, held == nil { read() } }
