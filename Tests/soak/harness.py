@@ -17,6 +17,7 @@ import urllib.request
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SIMULATOR = PROJECT / ".build/release/xstech-simulator"
 GATEWAY = pathlib.Path(os.environ.get("SOAK_GATEWAY", PROJECT / ".build/release/xtgateway")).resolve()
+WORKERS = int(os.environ.get("SOAK_WORKERS") or 1)
 KEY = "sk-soak-77c1"
 MODEL = "xstech-openai::gpt-5.5"
 PATH = "/v1/chat/completions"
@@ -121,12 +122,17 @@ class Gateway(Program):
         self.config = merged({
             "port": self.port, "api_keys": [KEY], "upstream": {"base_url": f"http://127.0.0.1:{simulator.port}"},
             "cookies": [{"authorization": f"token-{number}"} for number in range(1, 5)], "pool": {"max_concurrency": 64},
-            "log": {"level": "warning"},
+            "log": {"level": "warning"}, "workers": WORKERS,
         }, config or {})
-        path = folder / "gateway.json"
-        path.write_text(json.dumps(self.config))
-        super().__init__(folder, "gateway", [GATEWAY, "serve", "--config", path], files)
+        self.path = folder / "gateway.json"
+        self.path.write_text(json.dumps(self.config))
+        super().__init__(folder, "gateway", [GATEWAY, "serve", "--config", self.path], files)
         wait_until(lambda: get(self.port, "/v1/models")[0] == 200, "the gateway's models", self)
+
+    def reload(self, more):
+        """Another configuration, by SIGHUP."""
+        self.path.write_text(json.dumps(merged(self.config, more)))
+        self.process.send_signal(signal.SIGHUP)
 
     def health(self):
         return get(self.port, "/health")[1]

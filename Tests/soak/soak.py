@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 import time
+import urllib.request
 
 import harness
 from harness import Broken, Client, Events, chat, content, request
@@ -40,12 +41,13 @@ CONFIG = {
     "limits": {"header_timeout_ms": 2000, "keep_alive_timeout_ms": 2000, "write_timeout_ms": 2000},
     "stream": {"keep_alive_seconds": 1},
     "log": {"level": "debug", "file": "gateway-debug.log"},
+    "admin_key": "adm-soak-51e0", "metrics": {"key": "met-soak-902d"},
 }
 
 
 class Soak:
-    def __init__(self, port, seed):
-        self.port, self.random = port, random.Random(seed)
+    def __init__(self, gateway, seed):
+        self.gateway, self.port, self.random = gateway, gateway.port, random.Random(seed)
         self.generator = inputs.Generator(self.random)
         self.counts = collections.Counter()
         self.wrong = []
@@ -274,9 +276,41 @@ class Soak:
                 if len(self.wrong) > 20:
                     return
 
+    # ---- who runs it ----
+    def look(self, path, key, method="GET"):
+        query = urllib.request.Request(f"http://127.0.0.1:{self.port}{path}", headers={"Authorization": f"Bearer {key}"}, method=method)
+        with urllib.request.urlopen(query, timeout=30) as answer:
+            return answer.read().decode()
+
+    def operate(self, turn):
+        """What an operator and a monitor do: look at everything, switch accounts off and on, reload."""
+        admin, metrics = self.gateway.config["admin_key"], self.gateway.config["metrics"]["key"]
+        text = self.look("/metrics", metrics)
+        workers = len(re.findall(r"^xtgateway_loop_busy_ratio\{", text, re.MULTILINE))
+        assert workers == harness.WORKERS, f"metrics of {workers} loops"
+        for account in json.loads(self.look("/admin/accounts", admin))["accounts"]:
+            assert 0 <= account["in_flight"] <= account["capacity"], f"an account beyond its capacity: {account}"
+        assert json.loads(self.look("/admin/sessions", admin))["leased"] >= 0
+        name = f"cookie-{turn % 8 + 1}"
+        self.look(f"/admin/accounts/{name}/disable", admin, "POST")
+        self.look(f"/admin/accounts/{name}/enable", admin, "POST")
+        if turn % 3 == 0:
+            self.gateway.reload({"stream": {"keep_alive_seconds": 1 + turn % 2}})
+        self.counts["operator's rounds"] += 1
+
+    async def operator(self):
+        turn = 0
+        while time.monotonic() < self.deadline:
+            await asyncio.sleep(1)
+            turn += 1
+            try:
+                await asyncio.to_thread(self.operate, turn)
+            except (AssertionError, OSError, ValueError, KeyError) as error:
+                self.wrong.append(f"operator: {type(error).__name__} {error}")
+
     async def run(self, seconds):
         self.deadline = time.monotonic() + seconds
-        await asyncio.gather(*(self.worker() for _ in range(CLIENTS)))
+        await asyncio.gather(self.operator(), *(self.worker() for _ in range(CLIENTS)))
 
 
 class Quiet:
@@ -315,7 +349,7 @@ def soak(folder, seconds, seed, checks_memory):
     gateway = harness.Gateway(folder, simulator, CONFIG)
     failures = []
     try:
-        chaos = Soak(gateway.port, seed)
+        chaos = Soak(gateway, seed)
         # Memory that is kept for good (buffers, caches, the allocator's own) is not counted as a leak.
         asyncio.run(chaos.run(max(5, min(60, seconds / 6))))
         chaos.counts.clear()

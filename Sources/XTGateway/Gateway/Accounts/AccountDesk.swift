@@ -99,8 +99,9 @@ package final class AccountDesk {
   /// Looks at the pool without changing it. `body` must not wait, nor call the desk.
   package func read<R>(_ body: (borrowing AccountPool) -> R) -> R { shared.read(body) }
 
-  /// The pool as it is now, to be looked at at leisure.
-  func snapshot() -> AccountPool { shared.read { copy $0 } }
+  /// All accounts as they are now. Copied one by one: an array that shared its memory with the pool's would be copied by the next
+  /// request.
+  package var accounts: [Account] { read { pool in pool.accounts.map { $0 } } }
 
   func description() -> String {
     let now = loop.now

@@ -8,6 +8,13 @@ package struct SessionStore: Sendable {
     package var expired = 0
     package var deleted = 0
     package var ended: [EndReason: Int] = [:]
+
+    /// The same in memory of its own, to be looked at without the lock.
+    var copy: Statistics {
+      var copy = self
+      copy.ended = ended.mapValues { $0 }
+      return copy
+    }
   }
 
   /// Why a conversation's session was given up.

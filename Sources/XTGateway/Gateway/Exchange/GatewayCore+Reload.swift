@@ -12,7 +12,7 @@ extension GatewayCore {
     sink.level = new.log.level
     sink.format = new.log.format
     // Before the pool: what it gives out has to have its place.
-    let before = desk.read { $0.accounts }
+    let before = desk.accounts
     let joining = new.cookies.count { cookie in !before.contains { $0.name == cookie.name && !$0.isDraining } }
     shared.sessions.withLock { $0.configure(new, accounts: before.count + joining) }
     reloadAccounts(old, new, background)
@@ -42,7 +42,7 @@ extension GatewayCore {
       pool.configureBreaker(.init(new))
       return []
     }
-    for (index, account) in desk.read({ $0.accounts }).enumerated() where !account.isDraining && !names.contains(account.name) {
+    for (index, account) in desk.accounts.enumerated() where !account.isDraining && !names.contains(account.name) {
       log.notice("reload: account \(account.name) is removed; its running requests finish")
       desk.change { pool, now in pool.drain(index, now: now) }
       background.care.leave(index)

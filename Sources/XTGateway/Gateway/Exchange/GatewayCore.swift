@@ -114,7 +114,7 @@ package final class GatewayCore {
   private var status: WorkerStatus {
     let server = serverStatistics()
     return WorkerStatus(
-      metrics: metrics, runningChats: running.count, heldSessions: running.values.count { $0.holdsSession },
+      metrics: metrics.copy, runningChats: running.count, heldSessions: running.values.count { $0.holdsSession },
       connections: server.connections, sentBytes: server.sentBytes, loopLag: monitor.lag, loopBusyRatio: monitor.busyRatio)
   }
 

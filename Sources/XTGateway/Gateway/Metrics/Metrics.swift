@@ -46,18 +46,22 @@ package struct Metrics: Sendable {
 
   mutating func waited(milliseconds: UInt64) { queueWait.observe(milliseconds: milliseconds) }
 
+  /// The same in memory of its own, for another thread: what shared its memory would be copied by the next request instead.
+  var copy: Metrics {
+    var copy = Metrics()
+    copy.add(self)
+    return copy
+  }
+
   /// Adds what another loop has counted.
   mutating func add(_ other: Metrics) {
-    func add(_ histogram: inout Histogram?, _ other: Histogram) {
-      if histogram?.add(other) == nil { histogram = other }
-    }
     requests.merge(other.requests, uniquingKeysWith: +)
     timeToFirstToken.add(other.timeToFirstToken)
-    for (route, histogram) in other.durations { add(&durations[route], histogram) }
+    for (route, histogram) in other.durations { durations[route, default: Histogram(Histogram.latencies)].add(histogram) }
     pieceInterval.add(other.pieceInterval)
     pieces += other.pieces
     calls.merge(other.calls, uniquingKeysWith: +)
-    for (call, histogram) in other.callDurations { add(&callDurations[call], histogram) }
+    for (call, histogram) in other.callDurations { callDurations[call, default: Histogram(Histogram.latencies)].add(histogram) }
     failures.merge(other.failures, uniquingKeysWith: +)
     queueWait.add(other.queueWait)
     retries += other.retries

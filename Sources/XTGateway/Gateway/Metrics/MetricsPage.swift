@@ -96,7 +96,7 @@ struct MetricsPage {
   }
 
   private func writeConversations() {
-    let (live, prepared, statistics) = core.shared.sessions.withLock { ($0.table.count, $0.reserve.count, $0.statistics) }
+    let (live, prepared, statistics) = core.shared.sessions.withLock { ($0.table.count, $0.reserve.count, $0.statistics.copy) }
     text.single("xtgateway_conversations", .gauge, "Live conversations that nobody uses just now.", Double(live))
     text.family(
       "xtgateway_conversation_lookups_total", .counter, "Look-ups of conversations; a replay follows a miss that has a history.")

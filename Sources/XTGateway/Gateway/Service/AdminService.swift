@@ -70,7 +70,7 @@ struct AdminService {
   private static func isGone(_ account: Account) -> Bool { account.isDraining && account.inFlight == 0 }
 
   private func accounts() -> ByteBuffer {
-    let accounts = core.desk.read { $0.accounts }
+    let accounts = core.desk.accounts
     return document { writer in
       writer.beginObject()
       writer.key("accounts")
@@ -132,11 +132,11 @@ struct AdminService {
   // MARK: Sessions
 
   private func sessions(held: Int) -> ByteBuffer {
-    let accounts = core.desk.read { $0.accounts }
+    let accounts = core.desk.accounts
     // A copy of the store would be copied again by the next request.
     let (live, prepared, statistics, counts) = core.shared.sessions.withLock { store in
       let counts = (0..<store.reserve.accountCount).map { (store.table.count(account: $0), store.reserve.count(account: $0)) }
-      return (store.table.count, store.reserve.count, store.statistics, counts)
+      return (store.table.count, store.reserve.count, store.statistics.copy, counts)
     }
     let numbers: [(StaticString, Int)] = [
       ("live", live), ("leased", held), ("prepared", prepared), ("hits", statistics.hits), ("misses", statistics.misses),

@@ -5,19 +5,19 @@ struct Health {
   let status: Int
   private let word: String
   private let core: GatewayCore
-  private let pool: AccountPool
+  private let all: [Account]
 
   init(_ core: GatewayCore) {
     self.core = core
-    pool = core.desk.snapshot()
-    let canServe = pool.accounts.isEmpty || pool.accounts.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
+    all = core.desk.accounts
+    let canServe = all.isEmpty || all.contains { !$0.isDead && $0.isEnabled && !$0.isDraining }
     word = core.isDraining ? "draining" : canServe ? "healthy" : "unavailable"
     status = word == "healthy" ? 200 : 503
   }
 
   func write(to buffer: ByteBuffer) {
     let now = core.loop.now
-    let accounts = pool.accounts.filter { !$0.isDraining }
+    let accounts = all.filter { !$0.isDraining }
     let ready = accounts.count { $0.canServe(now) && $0.inFlight < $0.capacity }
     let busy = accounts.count { $0.canServe(now) && $0.inFlight >= $0.capacity }
     let cooling = accounts.count { $0.stateName == "cooling" }
@@ -37,7 +37,8 @@ struct Health {
     writer.endObject()
     Self.write(
       [
-        ("sessions", core.shared.sessions.withLock { $0.table.count }), ("in_flight", pool.inFlight), ("queued", pool.waiting),
+        ("sessions", core.shared.sessions.withLock { $0.table.count }), ("in_flight", all.reduce(0) { $0 + $1.inFlight }),
+        ("queued", core.desk.read { $0.waiting }),
         ("uptime_seconds", Int(max(now, core.shared.startedAt) - core.shared.startedAt) / 1000),
       ], to: &writer)
     writer.key("version")
