@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from chat import PATH, body, numbers, post, stream
+from programs import wait_until
 from rawhttp import Connection, Stream
 
 
@@ -65,8 +66,10 @@ class Tunnel:
         self._open.discard(writer)
 
     def cut(self):
-        """Every connection ends at once, without a word of TLS."""
-        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in self._open])
+        """Every connection ends at once, without a word of TLS. Returns when all that were there are gone."""
+        ending = set(self._open)
+        self._loop.call_soon_threadsafe(lambda: [writer.transport.abort() for writer in ending])
+        wait_until(lambda: not ending & self._open, "the connections' end")
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
