@@ -6,7 +6,7 @@ import Wire
 /// An event without pointers, to be compared.
 private enum Outcome: Equatable {
   case text([UInt8], hasEscapes: Bool)
-  case record(Record)
+  case record([UInt8], Usage?)
   case failure(Int, String)
   case done, unknown, refused
 }
@@ -19,7 +19,7 @@ private func outcome(_ decode: (UnsafeRawBufferPointer) throws(EventError) -> Ev
   do throws(EventError) {
     switch try decode(UnsafeRawBufferPointer(copy)) {
     case .text(let inside, let hasEscapes): return .text(Array(inside), hasEscapes: hasEscapes)
-    case .record(let record): return .record(record)
+    case .record(let record): return .record(Array(record.answer), record.usage)
     case .failure(let code, let message): return .failure(code, message)
     case .done: return .done
     case .unknown: return .unknown

@@ -8,6 +8,16 @@
     UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
   }
 
+  /// The last `rest` (1 to 7) of `count` bytes, zeros above them.
+  @inlinable @inline(__always) static func lastBytes(_ base: UnsafeRawPointer, _ count: Int, _ rest: Int) -> UInt64 {
+    if count >= 8 { return word(base, count - 8) >> (UInt64(8 - rest) * 8) }
+    var word: UInt64 = 0
+    for index in 0..<rest {
+      word |= UInt64(base.load(fromByteOffset: count - rest + index, as: UInt8.self)) << (UInt64(index) * 8)
+    }
+    return word
+  }
+
   /// The highest bits of the bytes that may not stand as they are in a JSON string: quote, backslash, control bytes.
   @inlinable @inline(__always) static func escaped(_ word: UInt64) -> UInt64 {
     let quotes = word ^ 0x2222_2222_2222_2222

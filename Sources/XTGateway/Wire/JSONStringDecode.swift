@@ -30,10 +30,13 @@ extension JSONString {
         read += 1
         written += 1
       }
-      guard read + 1 < count else { return written }
-      let (scalar, length) = escape(inside, at: read)
-      read += length
-      written += encode(scalar, to + written)
+      // Escapes often come in a row.
+      repeat {
+        guard read + 1 < count else { return written }
+        let (scalar, length) = escape(inside, at: read)
+        read += length
+        written += encode(scalar, to + written)
+      } while read < count && from.load(fromByteOffset: read, as: UInt8.self) == UInt8(ascii: "\\")
     }
   }
 
@@ -54,7 +57,7 @@ extension JSONString {
   }
 
   /// The scalar that the escape at `index` stands for and its length; a surrogate pair is one escape.
-  private static func escape(_ text: UnsafeRawBufferPointer, at index: Int) -> (Unicode.Scalar, length: Int) {
+  @inline(__always) private static func escape(_ text: UnsafeRawBufferPointer, at index: Int) -> (Unicode.Scalar, length: Int) {
     switch text[index + 1] {
     case UInt8(ascii: "n"): return ("\n", 2)
     case UInt8(ascii: "t"): return ("\t", 2)
@@ -71,14 +74,11 @@ extension JSONString {
   }
 
   /// The number in a `\uXXXX` that stands at `index`; nil if none does.
-  private static func codeUnit(_ text: UnsafeRawBufferPointer, at index: Int) -> UInt32? {
-    guard index + 6 <= text.count, text[index] == UInt8(ascii: "\\"), text[index + 1] == UInt8(ascii: "u") else { return nil }
-    var unit: UInt32 = 0
-    for offset in 2..<6 {
-      guard let digit = ASCII.hexadecimal(text[index + offset]) else { return nil }
-      unit = unit << 4 | UInt32(digit)
-    }
-    return unit
+  @inline(__always) private static func codeUnit(_ text: UnsafeRawBufferPointer, at index: Int) -> UInt32? {
+    guard index + 6 <= text.count, let base = text.baseAddress, text[index] == UInt8(ascii: "\\"),
+      text[index + 1] == UInt8(ascii: "u")
+    else { return nil }
+    return codeUnit(base, index + 2)
   }
 
   /// Why `end(of:from:)` found none; walked again, since only a refused text pays for it.

@@ -14,18 +14,25 @@ package enum JSONString {
     var hasEscapes = false
     while true {
       index = plainRun(base, index, count)
-      guard index < count else { return nil }
-      let byte = base.load(fromByteOffset: index, as: UInt8.self)
-      if byte == UInt8(ascii: "\"") { return (index, hasEscapes) }
-      if byte >= 0x80 {
-        index = UTF8Validation.multiByteRun(base, index, count)
-        if index < 0 { return nil }
-      } else {
-        guard byte == UInt8(ascii: "\\") else { return nil }
-        let length = escapeLength(base, index, count)
-        if length == 0 { return nil }
-        hasEscapes = true
-        index += length
+      // What is not plain often comes in a row: each is looked at directly, without another search for the next.
+      while true {
+        guard index < count else { return nil }
+        let byte = base.load(fromByteOffset: index, as: UInt8.self)
+        if byte >= 0x80 {
+          index = UTF8Validation.multiByteRun(base, index, count)
+          if index < 0 { return nil }
+        } else if byte == UInt8(ascii: "\\") {
+          let length = escapeLength(base, index, count)
+          if length == 0 { return nil }
+          hasEscapes = true
+          index += length
+        } else if byte == UInt8(ascii: "\"") {
+          return (index, hasEscapes)
+        } else if byte < 0x20 {
+          return nil
+        } else {
+          break
+        }
       }
     }
   }
@@ -64,17 +71,28 @@ package enum JSONString {
   }
 
   /// The length of the escape whose backslash stands at `index`; 0 if it is none of JSON's or not complete.
-  @inlinable static func escapeLength(_ base: UnsafeRawPointer, _ index: Int, _ count: Int) -> Int {
+  @inlinable @inline(__always) static func escapeLength(_ base: UnsafeRawPointer, _ index: Int, _ count: Int) -> Int {
     guard index + 1 < count else { return 0 }
     switch base.load(fromByteOffset: index + 1, as: UInt8.self) {
     case UInt8(ascii: "n"), UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"), UInt8(ascii: "t"), UInt8(ascii: "r"),
       UInt8(ascii: "b"), UInt8(ascii: "f"):
       return 2
-    case UInt8(ascii: "u"):
-      guard index + 6 <= count else { return 0 }
-      for offset in 2..<6 where ASCII.hexadecimal(base.load(fromByteOffset: index + offset, as: UInt8.self)) == nil { return 0 }
-      return 6
+    case UInt8(ascii: "u"): return index + 6 <= count && codeUnit(base, index + 2) != nil ? 6 : 0
     default: return 0
     }
+  }
+
+  /// The number that four hexadecimal digits at `index` stand for; nil if they are not digits. They must lie within the text.
+  @inlinable @inline(__always) static func codeUnit(_ base: UnsafeRawPointer, _ index: Int) -> UInt32? {
+    let digits = UInt32(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt32.self))
+    let lower = digits | 0x2020_2020
+    // Every byte becomes its value if it is a digit or a letter from a to f; all four are checked at once. Bytes are below 0x80 then,
+    // so that no sum runs over into the next.
+    guard digits & 0x8080_8080 == 0 else { return nil }
+    let isDigit = (digits &+ 0x5050_5050) & ~(digits &+ 0x4646_4646) & 0x8080_8080
+    let isLetter = (lower &+ 0x1F1F_1F1F) & ~(lower &+ 0x1919_1919) & 0x8080_8080
+    guard isDigit | isLetter == 0x8080_8080 else { return nil }
+    let values = (lower & 0x0F0F_0F0F) &+ (isLetter >> 7) &* 9
+    return values << 12 & 0xF000 | values & 0x0F00 | values >> 12 & 0x00F0 | values >> 24
   }
 }

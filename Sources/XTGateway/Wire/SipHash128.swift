@@ -36,10 +36,15 @@ package struct SipHash128: Sendable {
       index += 8
     }
     count &+= index
-    while index < bytes.count {
-      update(base.load(fromByteOffset: index, as: UInt8.self))
-      index += 1
+    let rest = bytes.count - index
+    guard rest > 0 else { return }
+    let word = ByteScan.lastBytes(base, bytes.count, rest)
+    tail |= word << shift
+    if count & 7 + rest >= 8 {
+      state.compress(tail)
+      tail = shift == 0 ? 0 : word >> (64 - shift)
     }
+    count &+= rest
   }
 
   package mutating func update(_ byte: UInt8) {

@@ -29,7 +29,12 @@ package enum UTF8Validation {
         guard anySecondByte(word & 0xFF) && anySecondByte(word >> 24 & 0xFF) else { break }
         index += 6
       }
-      if base.load(fromByteOffset: index, as: UInt8.self) < 0x80 { return index }
+      let lead = base.load(fromByteOffset: index, as: UInt8.self)
+      if lead < 0x80 { return index }
+      if lead &- 0xC2 < 0x1E, index + 1 < count, base.load(fromByteOffset: index + 1, as: UInt8.self) & 0xC0 == 0x80 {
+        index += 2
+        continue
+      }
       let length = sequenceLength(base, index, count)
       if length == 0 { return ~index }
       index += length

@@ -16,13 +16,17 @@ package enum Event {
   case unknown
 }
 
-/// What a finished message says of itself.
-package struct Record: Equatable {
-  /// The whole answer, decoded; empty where the record has none.
-  package var text: [UInt8]
-  package var usage: Usage?
+/// What a finished message says of itself. The bytes of `answer` lie in what was decoded and are valid only as long as that is.
+package struct Record {
+  /// The whole answer: the inside of a valid JSON string literal; empty where the record has none.
+  package let answer: UnsafeRawBufferPointer
+  package let hasEscapes: Bool
+  package let usage: Usage?
 
-  package init(text: [UInt8], usage: Usage?) { (self.text, self.usage) = (text, usage) }
+  /// Appends the answer's text.
+  package func appendText(to buffer: ByteBuffer) {
+    if hasEscapes { JSONString.decode(answer, into: buffer) } else { buffer.append(answer) }
+  }
 }
 
 /// Token counts of a message, as the upstream counts them.
@@ -77,8 +81,6 @@ extension Event {
 
 extension Record {
   init(_ value: JSONValue) {
-    let answer = ByteBuffer()
-    value["aiText"]?.appendDecoded(to: answer)
     let prompt = value["promptTokens"]?.int
     let completion = value["completionTokens"]?.int
     var usage: Usage?
@@ -86,6 +88,8 @@ extension Record {
       let total = value["useTokens"]?.int ?? 0
       usage = Usage(prompt: prompt, completion: completion, total: total > 0 ? total : prompt &+ completion)
     }
-    self.init(text: Array(answer.bytes), usage: usage)
+    let text = value["aiText"]
+    self.init(
+      answer: text?.inside ?? UnsafeRawBufferPointer(start: nil, count: 0), hasEscapes: text?.isPlainString == false, usage: usage)
   }
 }

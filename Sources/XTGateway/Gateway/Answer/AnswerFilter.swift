@@ -10,6 +10,8 @@ package protocol AnswerSink {
 package final class AnswerScratch {
   fileprivate let decoded = ByteBuffer()
   fileprivate let encoded = ByteBuffer()
+  /// For fingerprints.
+  let seed = UInt64.random(in: 0 ... .max)
 
   package init() {}
 }

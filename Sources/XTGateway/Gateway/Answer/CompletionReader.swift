@@ -22,7 +22,9 @@ package struct CompletionReader: ~Copyable {
     classifier: FailureClassifier = FailureClassifier()
   ) {
     decoder = SSEDecoder(maxLineBytes: maxEventBytes)
-    events = EventReader(filter: AnswerFilter(stops: stops, digest: digest, scratch: scratch), classifier: classifier)
+    events = EventReader(
+      filter: AnswerFilter(stops: stops, digest: digest, scratch: scratch), classifier: classifier,
+      fingerprint: TextFingerprint(seed: scratch.seed))
   }
 
   /// Pieces of text so far.
@@ -34,7 +36,12 @@ package struct CompletionReader: ~Copyable {
   /// Of the answer's text, as the client keeps it.
   package var answerDigest: AnswerDigest { events.filter.contentDigest }
   /// Whether the upstream remembers the answer that the client got. To be asked after `flush`.
-  package var agreesWithRecord: Bool { events.recorded == nil || events.recorded == events.filter.contentDigest.trimmed }
+  package var agreesWithRecord: Bool {
+    switch events.recorded {
+    case .nothing, .whatCame: true
+    case .text(let digest): digest == events.filter.contentDigest.trimmed
+    }
+  }
 
   /// - Returns: what follows from the events in `bytes`; once it is not `nothing`, the rest of them is dropped.
   package mutating func feed(
@@ -94,12 +101,23 @@ private struct EventReader: ~Copyable {
   let classifier: FailureClassifier
   private(set) var pieces = 0
   private(set) var usage: Usage?
-  /// What the record says the answer was.
-  private(set) var recorded: SipHash128.Digest?
+  private(set) var recorded = Recorded.nothing
+  /// Of the pieces as they came.
+  private var fingerprint: TextFingerprint
+  private let noPieces: TextFingerprint
 
-  init(filter: consuming AnswerFilter, classifier: FailureClassifier) {
+  /// What the record says the answer was.
+  enum Recorded {
+    case nothing
+    /// Letter by letter the pieces.
+    case whatCame
+    case text(SipHash128.Digest)
+  }
+
+  init(filter: consuming AnswerFilter, classifier: FailureClassifier, fingerprint: TextFingerprint) {
     self.filter = filter
     self.classifier = classifier
+    (self.fingerprint, noPieces) = (fingerprint, fingerprint)
   }
 
   mutating func read(
@@ -124,6 +142,7 @@ private struct EventReader: ~Copyable {
   ) -> ChatExchangeState.Action {
     guard state.pieceArrived() else { return .nothing }
     pieces += 1
+    fingerprint.update(inside)
     filter.piece(inside, hasEscapes: hasEscapes, to: &sink)
     return filter.isStopped ? state.stopReached() : .nothing
   }
@@ -133,10 +152,25 @@ private struct EventReader: ~Copyable {
   ) -> ChatExchangeState.Action {
     guard state.recordArrived() else { return .nothing }
     usage = record.usage
-    record.text.withUnsafeBytes { text in
-      filter.tail(of: text, to: &sink)
-      if !text.isEmpty { recorded = filter.digest(of: text) }
+    guard !record.answer.isEmpty else { return .nothing }
+    // The usual case, in which nothing has to be decoded. Behind reasoning it is the content alone that counts.
+    if !filter.hasReasoning && record.isMade(ofPieces: fingerprint, noPieces) {
+      recorded = .whatCame
+      return .nothing
     }
+    let text = ByteBuffer()
+    record.appendText(to: text)
+    filter.tail(of: text.bytes, to: &sink)
+    recorded = .text(filter.digest(of: text.bytes))
     return filter.isStopped ? state.stopReached() : .nothing
+  }
+}
+
+extension Record {
+  fileprivate func isMade(ofPieces pieces: TextFingerprint, _ noPieces: TextFingerprint) -> Bool {
+    guard pieces.count == answer.count else { return false }
+    var whole = noPieces
+    whole.update(answer)
+    return whole.value == pieces.value
   }
 }
