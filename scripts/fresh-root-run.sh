@@ -6,7 +6,7 @@ until grep -q '^curl -N' /root/run.log; do
   kill -0 "$run" || { cat /root/run.log; exit 1; }
   sleep 1
 done
-sh -c "$(grep '^curl -N' /root/run.log)" >/root/answer
+sh -c "$(grep '^curl -N' /root/run.log)" >/root/answer 2>/root/curl.log
 tail -n 2 /root/answer
 grep -q 'data: \[DONE\]' /root/answer
 kill -TERM "$run"
