@@ -162,3 +162,17 @@ def test_the_templates_drop_in_is_the_one_that_is_tested():
     [line] = re.findall(r"printf '(.*)' \| sudo tee", (PROJECT / OPERATIONS).read_text())
     tested = (PROJECT / "Tests/nginx/test_service.py").read_text()
     assert line.replace("%%", "%") in tested
+
+
+@pytest.mark.parametrize("name", ["testing.md", "threat-model.md"])
+def test_the_tests_that_documents_name_exist(name):
+    text = (PROJECT / "docs" / name).read_text()
+    files = {path.name: path.read_text() for path in (PROJECT / "Tests").rglob("test_*.py")}
+    swift = {path.stem: path.read_text() for path in (PROJECT / "Tests").rglob("*.swift")}
+    suites = {suite: source for source in swift.values() for suite in re.findall(r"struct (\w+Tests)\b", source)}
+    named = re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", text)
+    assert named
+    for file, test in named:
+        assert file in files and (not test or f"def {test}(" in files[file]), f"{file}::{test}"
+    for suite, test in re.findall(r"`(\w+Tests)(?:/(\w+))?`", text):
+        assert suite in suites and (not test or f"func {test}(" in suites[suite]), f"{suite}/{test}"

@@ -6,6 +6,7 @@ import httpx
 import openai_schemas
 import pytest
 from chat import MODEL, PATH, body
+from programs import wait_until
 from rawhttp import Connection
 
 ORIGIN = ("Origin", "https://example.com")
@@ -104,7 +105,7 @@ def test_any_other_request_id_is_replaced(gateway, given):
 
 def test_request_id_stands_in_the_log(gateway):
     call(gateway, "POST", PATH, ("X-Request-Id", "find-me-4711"), value=body("@echo a"))
-    assert "find-me-4711" in gateway.err
+    wait_until(lambda: "find-me-4711" in gateway.err, "the access line")
 
 
 def test_preflight(gateway):

@@ -77,6 +77,7 @@ def test_an_ipv4_client_of_an_ipv6_listener_is_one_address(start_gateway):
         assert first.request("GET", "/health").response().status == 200
         with Connection(gateway.port) as second:
             refused(second)
+    wait_until(lambda: [line for line in lines(gateway) if line["status"] == 503], "the access line")
     assert {line["client"] for line in lines(gateway)} == {"127.0.0.1"}
 
 
@@ -118,8 +119,12 @@ def test_the_clients_address(start_gateway, trusted, headers, client):
         refused_by_parser = any("\x1b" in value for value in headers)
         response = connection.request("GET", "/health", [("X-Request-Id", "who-asks"), *forwarded]).response()
         assert response.status == (400 if refused_by_parser else 200)
-    wait_until(lambda: any(line["route"] == "/health" for line in lines(gateway)), "the access line")
-    (line,) = [line for line in lines(gateway) if line["request_id"] == "who-asks" or (refused_by_parser and line["status"] == 400)]
+
+    def own():
+        return [line for line in lines(gateway) if line["request_id"] == "who-asks" or (refused_by_parser and line["status"] == 400)]
+
+    wait_until(own, "the access line")
+    (line,) = own()
     assert line["client"] == client
 
 
