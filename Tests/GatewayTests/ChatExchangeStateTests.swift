@@ -169,6 +169,19 @@ import Testing
     #expect(asking.failed(.webPage("x")) == .tryElsewhere(.webPage("x")))
   }
 
+  /// Such an end may be a break; behind the record everything is there.
+  @Test func aConnectionsEndIsNoAnswersEnd() {
+    var answering = state(.answering)
+    guard case .fail(.connectionLost) = answering.transferEnded(nil, withConnection: true) else {
+      Issue.record("taken for a whole answer")
+      return
+    }
+    var recorded = state(.recorded)
+    #expect(recorded.transferEnded(nil, withConnection: true) == .finish(keepsSession: true))
+    var asking = state(.asking)
+    #expect(asking.transferEnded(nil, withConnection: true) == .fail(.emptyAnswer))
+  }
+
   @Test func otherModelsInTurn() {
     var state = ChatExchangeState()
     _ = state.modelFound(alternatives: 1)

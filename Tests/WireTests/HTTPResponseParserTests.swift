@@ -111,6 +111,12 @@ struct HTTPResponseParserTests {
   }
 
   @Test(arguments: [
+    ("HTTP/1.1 200 OK\r\n\r\nall of it?", true), ("HTTP/1.0 200 OK\r\n\r\n", true),
+    ("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\na", false), ("HTTP/1.1 204 No Content\r\n\r\n", false),
+    ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", false),
+  ]) func whetherTheConnectionsEndIsTheBodys(text: String, isSo: Bool) { #expect(message(text)?.head.endsWithConnection == isSo) }
+
+  @Test(arguments: [
     ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true),
     ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", true),
     ("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", false),

@@ -133,8 +133,7 @@ def ending(tmp_path):
         one.close()
 
 
-@pytest.mark.parametrize("streamed", [True, False])
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(("moment", "streamed"), [*((moment, True) for moment in MOMENTS), ("asking", False), ("streaming", False)])
 def test_the_budget_ends_every_request(ending, moment, streamed):
     place = ending(moment, budget=1)
     connection = place.hold(streamed)

@@ -216,6 +216,7 @@ BROKEN = [
     ("an-event-cut-short", plain(events(2) + script.piece(PIECES[2])[:-9]), BAD),
     ("an-endless-event", lambda answer: [script.STREAM_HEAD + script.chunked([events(2)])[:-5] + b"30000\r\ndata: " + b"x" * (3 << 16), SILENCE], BAD),
     ("half-close", lambda answer: [script.STREAM_HEAD + script.chunked([events(2)])[:-5], HALF_CLOSE], FAILED),
+    ("the-connections-end-alone", plain(events(2)), FAILED),
 ]  # fmt: skip
 
 

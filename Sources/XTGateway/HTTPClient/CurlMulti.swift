@@ -182,8 +182,11 @@ final class CurlMulti {
   private func drop(_ task: CurlTask) {
     guard task.stage != .ended else { return }
     forget(task)
-    // In the middle of things libcurl may keep the receive buffer, whose size cannot be set then.
-    if let easy = task.easy { remove(easy, isReusable: false) }
+    if let easy = task.easy {
+      easy.forbidConnectionReuse()
+      // In the middle of things libcurl may keep the receive buffer, whose size cannot be set then.
+      remove(easy, isReusable: false)
+    }
     task.easy = nil
   }
 

@@ -74,6 +74,13 @@ final class EasyHandle {
     try setMethod(transfer)
   }
 
+  /// The connection ends with the transfer. Of HTTP/2 libcurl (seen with 7.88) would keep it, and does not always tell the upstream that
+  /// nobody wants the stream any more, which then goes on.
+  func forbidConnectionReuse() {
+    let code = ccurl_set_number(curl, CURLOPT_FORBID_REUSE, 1)
+    precondition(code == CURLE_OK, "CURLOPT_FORBID_REUSE: \(HTTPClientError.message(code, ""))")
+  }
+
   private func setConnection(_ configuration: HTTPClientConfiguration) throws(EasyOptionError) {
     // No signals: resolving has a thread of its own. Quick exit: a cancelled transfer does not wait for that thread, which cleans
     // up after itself.

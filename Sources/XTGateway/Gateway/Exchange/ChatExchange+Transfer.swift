@@ -52,7 +52,7 @@ extension ChatExchange: HTTPTransferDelegate {
         follow(action, from: stage)
       }
     }
-    perform(state.transferEnded(error))
+    perform(state.transferEnded(error, withConnection: response?.head.endsWithConnection == true))
   }
 
   private func follow(_ action: ChatExchangeState.Action, from stage: ChatExchangeState.Stage) {

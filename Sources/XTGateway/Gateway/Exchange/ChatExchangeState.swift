@@ -156,7 +156,11 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   /// The transfer is over.
-  package mutating func transferEnded(_ error: HTTPClientError?) -> Action { closed(error: error) }
+  /// - Parameter withConnection: that the connection ended is all there is to say so.
+  package mutating func transferEnded(_ error: HTTPClientError?, withConnection: Bool = false) -> Action {
+    guard stage == .answering, withConnection, error == nil else { return closed(error: error) }
+    return end(.fail(.connectionLost("it ended behind some text, and nothing says that this was all")))
+  }
 
   private mutating func closed(error: HTTPClientError?) -> Action {
     switch stage {

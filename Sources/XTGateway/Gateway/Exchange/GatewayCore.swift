@@ -82,6 +82,7 @@ package final class GatewayCore {
   package func close() {
     statusQueries.close()
     background?.close()
+    models.close()
     monitor.close()
     sessions.close()
     desk.close()

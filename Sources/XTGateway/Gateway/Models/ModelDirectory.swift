@@ -18,6 +18,9 @@ package final class ModelDirectory {
     requestFetch()
   }
 
+  /// No fetch comes any more, and who still waits is let go.
+  func close() { waiting = [] }
+
   /// What came of a fetch. After a failure the last list stays in use.
   func receive(_ answer: Answer) {
     if case .success(let catalog) = answer { self.catalog = catalog }

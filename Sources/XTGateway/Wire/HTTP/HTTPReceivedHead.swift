@@ -7,10 +7,14 @@ package struct HTTPReceivedHead: Sendable, Equatable {
   package let retryAfterSeconds: Int?
   package let contentEncoding: String?
   package let location: String?
+  /// The body ends where the connection does: nobody can tell a whole one from one that was cut off (RFC 9112, section 8).
+  package let endsWithConnection: Bool
 
   package init(
-    status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil
+    status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil,
+    endsWithConnection: Bool = false
   ) {
+    self.endsWithConnection = endsWithConnection
     (self.status, self.contentType, self.retryAfterSeconds) = (status, contentType, retryAfterSeconds)
     (self.contentEncoding, self.location) = (contentEncoding, location)
   }
@@ -25,9 +29,10 @@ package struct HTTPReceivedFields {
 
   package init() {}
 
-  package func head(status: Int) -> HTTPReceivedHead {
+  package func head(status: Int, endsWithConnection: Bool = false) -> HTTPReceivedHead {
     HTTPReceivedHead(
-      status: status, contentType: contentType, retryAfterSeconds: retryAfter, contentEncoding: contentEncoding, location: location)
+      status: status, contentType: contentType, retryAfterSeconds: retryAfter, contentEncoding: contentEncoding, location: location,
+      endsWithConnection: endsWithConnection)
   }
 
   /// `value` without white space around it.

@@ -74,7 +74,7 @@ package struct HTTPResponseParser: ~Copyable {
   package var keepsAlive: Bool { state == .done && framing.keepsAlive(minorVersion: minorVersion) }
 
   /// Behind `head`.
-  package func head() -> HTTPReceivedHead { fields.head(status: status) }
+  package func head() -> HTTPReceivedHead { fields.head(status: status, endsWithConnection: state == .untilClose) }
 
   /// The next response begins.
   package mutating func reset() { self = HTTPResponseParser(maxHeaderBytes: maxHeaderBytes, answersHead: answersHead) }
