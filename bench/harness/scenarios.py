@@ -42,7 +42,7 @@ SCENARIOS = {
     "loops-requests": Scenario("one loop and two: 256 callers, conversations that go on",
                                {"streams": 256, "requests": 6400, "follow-ups": 4, **_NEVER_STREAMED}, ["gateway", "two loops"]),
     "after": Scenario("memory after 2,000 streams", {"streams": 2000, "ramp-ms": 1000, "say": 20, "pace": 250}, ["nginx", "gateway"],
-                      configuration={"sessions": {"idle_timeout_seconds": 20, "cleanup_interval_seconds": 5}}, settle=15, forgets=True),
+                      configuration={"sessions": {"idle_timeout_seconds": 20, "cleanup_interval_seconds": 5}}, settle=30, forgets=True),
     "conversations": Scenario("7,000 new conversations, kept idle", {"streams": 64, "requests": 7000, "say": 1, "no-stream": True},
                               ["gateway"], settle=5),
     "unbuffered": Scenario("100 streams, a chunk every 50 ms", {"streams": 100, "ramp-ms": 1000, "say": 100, "pace": 50},

@@ -21,8 +21,8 @@ final class CurlMulti {
     case close
   }
 
-  /// How many idle easy handles are kept.
-  private static let poolLimit = 128
+  /// How many idle easy handles are kept. Few: those of a burst lie all over the heap, and keep it from being given back.
+  private static let poolLimit = 16
 
   let loop: EventLoop
   let configuration: HTTPClientConfiguration

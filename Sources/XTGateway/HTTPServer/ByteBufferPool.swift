@@ -4,7 +4,9 @@ import Wire
 final class ByteBufferPool {
   /// A buffer that grew beyond this gives its memory back.
   static let maxCapacity = 65536
-  static let maxCount = 256
+  /// Few: a buffer goes back in the turn in which it was taken, unless its client is slow, and those of a burst lie all over the heap and
+  /// keep it from being given back.
+  static let maxCount = 32
 
   @exclusivity(unchecked) private var free: [ByteBuffer] = []
 
