@@ -88,7 +88,7 @@ final class LoadRun: ClientOwner {
   }
 
   private func finish() {
-    report.notStarted += plan.requests - nextRequest
+    report.notStarted += plan.requests - nextRequest + (plan.followUps - round) * plan.requests
     nextRequest = plan.requests
     timer?.stop()
     loop.stop()

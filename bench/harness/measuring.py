@@ -73,8 +73,9 @@ class Meter:
             result |= {"cpu_us_per_chunk": cpu / report["pieces"], "chunks_per_core_second": report["pieces"] / carried * 1e6}
         if report["ok"] and cpu:
             result |= {"cpu_us_per_request": cpu / report["ok"], "requests_per_core_second": report["ok"] / carried * 1e6}
-        if streams := self.open and scenario.load["streams"]:
-            result["kib_per_stream"] = (result["memory_peak_kib"] - self.before["resident"]) / streams
+        # Where they were never all open at once, the peak is not theirs.
+        if self.open:
+            result["kib_per_stream"] = (result["memory_peak_kib"] - self.before["resident"]) / scenario.load["streams"]
         return result
 
 
