@@ -129,7 +129,8 @@ struct PoolReference {
     leases += 1
     members[index].inFlight += 1
     members[index].lastLeased = leases
-    if gate == .probing, probe == nil { probe = index }
+    // Nobody else is served meanwhile; a probe from before, whose gate was opened by others, is none any more.
+    if gate == .probing { probe = index }
   }
 
   mutating func leave(_ ticket: Int, keepsTurn: Bool = false) {
