@@ -78,7 +78,7 @@ GOALS = [
     Goal("the same against the twin", "kept", "cpu_us_per_request", "µs", ("twin", 0.1)),
     Goal("CPU per paced chunk against the twin", "paced", "cpu_us_per_chunk", "µs", ("twin", 0.2)),
     Goal("GET /v1/models, requests a second of one core", "models", "requests_per_core_second", "/s", ("nginx return", -0.8)),
-    Goal("two loops, chunks a second", "loops-chunks", "chunks_per_core_second", "/s", ("gateway", -1.7), peer="two loops"),
-    Goal("two loops, requests a second", "loops-requests", "requests_per_core_second", "/s", ("gateway", -1.7), peer="two loops"),
+    Goal("two loops with a core each, chunks a second, from CPU time", "loops-chunks", "chunks_per_core_second", "/s", ("gateway", -1.7), peer="two loops"),
+    Goal("two loops with a core each, requests a second, from CPU time", "loops-requests", "requests_per_core_second", "/s", ("gateway", -1.7), peer="two loops"),
     Goal("memory after the load, ratio to before", "after", "memory_after_ratio", "", (None, 1.1)),
 ]
