@@ -189,8 +189,8 @@ class Peer(asyncio.Protocol):
             return
         self.pending += data
         while not self.is_deaf:
-            if not self.pending[:7].isupper() and len(self.pending) > 7 and b" " not in self.pending[:8]:
-                # No method: TLS, for example.
+            if self.pending[:1] == b"\x16":
+                # TLS, where none is spoken.
                 self.is_deaf = True
                 self.transport.write(headed(b"", "400 Bad Request"))
                 return self.transport.close()
