@@ -68,7 +68,7 @@ final class CollectingStream: AnswerStream {
   /// Of every `end`, whether the connection closes.
   private(set) var ends: [Bool] = []
 
-  func begin() { begins += 1 }
+  func begin(_ head: HTTPResponseHead) { begins += 1 }
   func buffer() -> ByteBuffer { written }
   func end(close: Bool) { ends.append(close) }
 }
@@ -144,7 +144,8 @@ struct Replay: Equatable {
   init(_ fixture: StreamFixture, parts: [ArraySlice<UInt8>]) {
     let stream = CollectingStream()
     let identity = CompletionIdentity(id: "chatcmpl-fixture", created: 1_700_000_000, model: "xstech-test")
-    let encoder = OpenAIStreamEncoder(stream, identity: identity, includesUsage: fixture.meta.includeUsage ?? false)
+    let encoder = OpenAIStreamEncoder(
+      stream, head: HTTPResponseHead(status: 200), identity: identity, includesUsage: fixture.meta.includeUsage ?? false)
     (action, usage, digest) = Self.run(fixture, parts: parts, encoder: encoder)
     (output, begins, ends) = (stream.written.text, stream.begins, stream.ends)
     let whole = CollectingEncoder()

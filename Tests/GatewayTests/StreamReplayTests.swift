@@ -71,7 +71,8 @@ import XSTech
 
   @Test func aKeepAliveCommitsButIsNoOutput() {
     let stream = CollectingStream()
-    let encoder = OpenAIStreamEncoder(stream, identity: .init(id: "i", created: 1, model: "m"), includesUsage: false)
+    let encoder = OpenAIStreamEncoder(
+      stream, head: HTTPResponseHead(status: 200), identity: .init(id: "i", created: 1, model: "m"), includesUsage: false)
     #expect(!encoder.isCommitted)
     encoder.keepAlive()
     #expect(encoder.isCommitted)

@@ -25,44 +25,40 @@ extension CompletionUsage {
 }
 
 /// Where a streamed answer's bytes go.
-protocol AnswerStream {
+protocol AnswerStream: AnyObject {
   /// Sends the response's head; once.
-  mutating func begin()
+  func begin(_ head: HTTPResponseHead)
   /// Where to append what goes out next; valid until the running callback ends.
   func buffer() -> ByteBuffer
   func end(close: Bool)
 }
 
-struct HTTPAnswerStream: AnswerStream {
-  let exchange: HTTPServerExchange
-  /// Until it is sent.
-  var head: HTTPResponseHead?
-
-  mutating func begin() {
-    guard let head else { return }
-    self.head = nil
-    exchange.startStream(head)
-  }
-  func buffer() -> ByteBuffer { exchange.streamBuffer() }
-  func end(close: Bool) { exchange.endStream(close: close) }
+extension HTTPServerExchange: AnswerStream {
+  func begin(_ head: HTTPResponseHead) { startStream(head) }
+  func buffer() -> ByteBuffer { streamBuffer() }
+  func end(close: Bool) { endStream(close: close) }
 }
 
 /// `chat.completion.chunk` events.
 final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
-  private var stream: Stream
+  private let stream: Stream
+  /// Until it is sent.
+  private var head: HTTPResponseHead?
   private let chunks: ChunkEncoder
-  private(set) var isCommitted = false
   private var hasRole = false
 
-  init(_ stream: Stream, identity: CompletionIdentity, includesUsage: Bool) {
+  init(_ stream: Stream, head: HTTPResponseHead, identity: CompletionIdentity, includesUsage: Bool) {
     self.stream = stream
+    self.head = head
     chunks = ChunkEncoder(identity, includesUsage: includesUsage)
   }
 
+  var isCommitted: Bool { head == nil }
+
   private func commit() {
-    guard !isCommitted else { return }
-    isCommitted = true
-    stream.begin()
+    guard let head else { return }
+    self.head = nil
+    stream.begin(head)
   }
 
   /// Where the next chunk goes; the head and the role go out in front of the first.

@@ -42,7 +42,6 @@ extension OpenAIDialect {
   static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, head: AnswerHead) -> any AnswerEncoder {
     let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
     guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, head), identity: identity) }
-    let stream = HTTPAnswerStream(exchange: http, head: Response.stream(head))
-    return OpenAIStreamEncoder(stream, identity: identity, includesUsage: request.includesUsage)
+    return OpenAIStreamEncoder(http, head: Response.stream(head), identity: identity, includesUsage: request.includesUsage)
   }
 }
