@@ -175,6 +175,8 @@ class Place:
             "pool": {"max_concurrency": 1000},
             "sessions": {"prepared_per_cookie": 0},
             "log": {"level": "debug"},
+            # Each loop has connections of its own; here descriptors are counted.
+            "workers": 1,
         }
         self.upstream = upstream
         self.gateway = programs.Gateway(folder, config, secrets=[API_KEY, ADMIN, "token-of-positions"])

@@ -33,6 +33,8 @@ class Place:
             "upstream": {**upstream_config, **more.pop("upstream", {})},
             "sessions": {"prepared_per_cookie": 0},
             "log": {"level": "debug"},
+            # Each loop has connections of its own; here they are counted.
+            "workers": 1,
             **more,
         }
         self.gateway = programs.Gateway(folder, config, secrets=[API_KEY, ADMIN, "token-of-faults-0"]).await_health()

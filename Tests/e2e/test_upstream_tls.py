@@ -85,7 +85,9 @@ def tunnel(simulator, tmp_path_factory):
 
 @pytest.fixture
 def gateway(start_gateway, tunnel):
-    return start_gateway(upstream={"base_url": tunnel.url, "ca_file": str(tunnel.authority)}, pool={"max_concurrency": 300})
+    # Each loop has connections of its own; here they are counted.
+    upstream = {"base_url": tunnel.url, "ca_file": str(tunnel.authority)}
+    return start_gateway(upstream=upstream, pool={"max_concurrency": 300}, workers=1)
 
 
 def test_streams_and_reuse(gateway, tunnel):

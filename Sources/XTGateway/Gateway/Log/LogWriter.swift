@@ -1,3 +1,4 @@
+import EventLoop
 import Synchronization
 
 #if canImport(Glibc)
@@ -27,7 +28,7 @@ final class LogWriter: Sendable {
   private static let keptCapacity = 65_536
   private static let napMicroseconds: UInt32 = 5000
 
-  private struct State {
+  private struct State: Sendable {
     var pending: [UInt8] = []
     /// Bytes of the batch that is being written.
     var writing = 0
@@ -51,7 +52,7 @@ final class LogWriter: Sendable {
     var sleeps: Bool
   }
 
-  private let state = Mutex(State())
+  private let state = Locked(State())
   private let lost = Atomic(0)
   private let hasEnded = Atomic(false)
   private let wake = Semaphore()
