@@ -8,7 +8,7 @@ package struct HTTPClientConfiguration: Sendable {
   package enum Version: Sendable { case http1, http2 }
   package var version = Version.http1
   /// Whether HTTP/2 transfers share connections. Off, because libcurl (seen with 7.88) stalls every transfer of a connection while
-  /// one of them is paused: one slow reader would hold up others.
+  /// one of them is paused: one slow reader would hold up others. And what he does not take piles up here, up to 32 MiB.
   package var multiplexes = false
   /// Largest number of idle connections kept.
   package var maxIdleConnections = 1024
