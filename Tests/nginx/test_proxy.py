@@ -72,9 +72,13 @@ def test_the_openai_sdk_works_through_it(nginx):
         assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks) == "and in pieces"
 
 
-def access_lines(gateway):
-    lines = [json.loads(line) for line in gateway.err.splitlines() if line.startswith("{")]
-    return [line for line in lines if line["msg"] == "request"]
+def access_line(gateway, identifier):
+    """The gateway's line of a request; it is written a moment later."""
+    def find():
+        lines = (json.loads(line) for line in gateway.err.splitlines() if line.startswith("{") and line.endswith("}"))
+        return next((line for line in lines if line["msg"] == "request" and line["request_id"] == identifier), None)
+
+    return programs.wait_until(find, f"the access line of {identifier}")
 
 
 def test_the_request_id_is_the_same_everywhere(nginx, gateway):
@@ -86,13 +90,13 @@ def test_the_request_id_is_the_same_everywhere(nginx, gateway):
     logged = [json.loads(line)["request_id"] for line in nginx.access_log.splitlines()]
     for answer in (kept, replaced):
         identifier = answer.headers["x-request-id"]
-        assert identifier in logged and any(line["request_id"] == identifier for line in access_lines(gateway))
+        assert identifier in logged and access_line(gateway, identifier)
 
 
 def test_the_clients_address_is_handed_on(nginx, gateway):
     with nginx.client() as client:
         client.get("/v1/models", headers={"x-request-id": "claims", "x-forwarded-for": "203.0.113.7"})
-    line = next(line for line in access_lines(gateway) if line["request_id"] == "claims")
+    line = access_line(gateway, "claims")
     # Right-most is what nginx saw, which is itself a trusted address here.
     assert line["client"] == "203.0.113.7"
 
