@@ -150,6 +150,13 @@ private func pool(_ capacities: [Int], affinityWait: UInt64 = 0) -> SharedPool {
     }
   }
 
+  /// While a reload is under way, a loop may ask for an account that has its place among the prepared sessions but not in the pool yet.
+  @Test func anAccountThatIsStillToComeServesNobody() {
+    let pool = pool([1, 1])
+    #expect(pool.read { $0.firstServing(among: [7, 2, 1, 0], now: 0) } == 1)
+    #expect(pool.read { $0.firstServing(among: [2], now: 0) } == nil)
+  }
+
   /// The loops' clocks are read at different moments.
   @Test func thePoolsTimeNeverGoesBack() {
     let pool = pool([1])

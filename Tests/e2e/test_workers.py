@@ -225,6 +225,20 @@ def test_a_reload_reaches_all(start, simulator):
     gateway.key = new
 
 
+def test_a_reload_changes_the_time_of_leftovers(start, simulator):
+    crashed = start()
+    assert post(crashed, "@echo a").status == 200
+    crashed.process.kill()
+    crashed.wait()
+    left = {session["id"] for session in simulator.sessions(crashed.token)}
+    assert left
+    gateway = start(cookies=crashed.config["cookies"])
+    assert post(gateway, "@echo b").status == 200
+    assert left <= {session["id"] for session in simulator.sessions(gateway.token)}
+    change(gateway, sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1})
+    wait_until(lambda: not left & {session["id"] for session in simulator.sessions(gateway.token)}, "the end of what was left behind", 30)
+
+
 def refused(gateway):
     try:
         socket.create_connection(("127.0.0.1", gateway.port), timeout=5).close()

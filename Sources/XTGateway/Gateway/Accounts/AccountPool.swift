@@ -74,6 +74,11 @@ package struct AccountPool: Sendable {
     return lastTicket
   }
 
+  /// The first of `candidates` that can serve now. Some may not be here yet: others hear of an account before the pool does.
+  package func firstServing(among candidates: [AccountIndex], now: UInt64) -> AccountIndex? {
+    candidates.first { $0 < accounts.count && accounts[$0].canServe(now) }
+  }
+
   package var waiting: Int { queue.count }
   package var inFlight: Int { accounts.reduce(0) { $0 + $1.inFlight } }
 

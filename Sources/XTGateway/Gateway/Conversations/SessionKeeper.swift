@@ -168,7 +168,7 @@ package final class SessionKeeper {
     let (wanting, favourite) = store.withLock { ($0.isClosing ? [] : $0.reserve.wanting, $0.reserve.favouriteModel) }
     let now = loop.now
     guard !wanting.isEmpty, let model = favourite ?? defaultModel(),
-      let account = desk.read({ pool in wanting.first { pool.accounts[$0].canServe(now) } }),
+      let account = desk.read({ $0.firstServing(among: wanting, now: now) }),
       store.withLock({ $0.beginPreparing(account: account) })
     else { return }
     preparing += 1
