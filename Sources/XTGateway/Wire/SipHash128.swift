@@ -13,10 +13,7 @@ package struct SipHash128: Sendable {
   }
 
   private var state: State
-  /// Bytes that make no whole word yet, the first in the lowest place.
-  private var tail: UInt64 = 0
-  /// How many bytes were fed; the lowest three bits say how many of them are in `tail`.
-  private var count = 0
+  private var words = WordStream()
 
   package init(key: Key) {
     state = State(
@@ -26,34 +23,12 @@ package struct SipHash128: Sendable {
 
   /// Incremental: any split of the same bytes gives the same digest.
   package mutating func update(_ bytes: UnsafeRawBufferPointer) {
-    guard let base = bytes.baseAddress else { return }
-    let shift = UInt64(count & 7) * 8
-    var index = 0
-    while index + 8 <= bytes.count {
-      let word = UInt64(littleEndian: base.loadUnaligned(fromByteOffset: index, as: UInt64.self))
-      state.compress(shift == 0 ? word : tail | word << shift)
-      if shift != 0 { tail = word >> (64 - shift) }
-      index += 8
-    }
-    count &+= index
-    let rest = bytes.count - index
-    guard rest > 0 else { return }
-    let word = ByteScan.lastBytes(base, bytes.count, rest)
-    tail |= word << shift
-    if count & 7 + rest >= 8 {
-      state.compress(tail)
-      tail = shift == 0 ? 0 : word >> (64 - shift)
-    }
-    count &+= rest
+    var state = state
+    words.feed(bytes) { state.compress($0) }
+    self.state = state
   }
 
-  package mutating func update(_ byte: UInt8) {
-    tail |= UInt64(byte) << (UInt64(count & 7) * 8)
-    count &+= 1
-    guard count & 7 == 0 else { return }
-    state.compress(tail)
-    tail = 0
-  }
+  package mutating func update(_ byte: UInt8) { withUnsafeBytes(of: byte) { update($0) } }
 
   package mutating func update(_ text: String) {
     var text = text
@@ -63,7 +38,7 @@ package struct SipHash128: Sendable {
   /// The digest of what was fed so far; feeding may go on afterwards.
   package func finalize() -> Digest {
     var state = state
-    state.compress(tail | UInt64(truncatingIfNeeded: count & 0xFF) << 56)
+    state.compress(words.tail | UInt64(truncatingIfNeeded: words.count & 0xFF) << 56)
     state.v2 ^= 0xee
     for _ in 0..<4 { state.round() }
     let low = state.v0 ^ state.v1 ^ state.v2 ^ state.v3
