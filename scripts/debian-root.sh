@@ -43,6 +43,8 @@ lend_files() {
   if [ -s "$1/etc/gitconfig" ]; then git config --file "$1/etc/gitconfig" safe.directory '*'; fi
   if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$1/etc/pip.conf"; fi
   mkdir -p "$1/usr/local/share/ca-certificates" "$1/etc/ssl/certs"
+  # For what runs before the package is installed, and what its installation makes the bundle out of.
   cp /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/ca-certificates.crt"
+  find /usr/local/share/ca-certificates -name '*.crt' -exec cp -L {} "$1/usr/local/share/ca-certificates/" \;
   cp -L /etc/resolv.conf "$1/etc/resolv.conf"
 }
