@@ -138,7 +138,7 @@ final class HTTP1Connection {
     if events.contains(.writable) { sendMore() }
     guard failed || events.contains(.readable) else { return }
     guard !transfer.isPaused else { return rest(failed) }
-    read()
+    read(transfer)
     // libuv watches a failed socket no more, but what came before the failure may not be read to its end.
     if failed { watch() }
   }
@@ -150,14 +150,15 @@ final class HTTP1Connection {
   private func idleIsReady(_ failed: Bool) { if failed || channel.tellsOfTheRest || !channel.isQuiet { client.drop(self) } }
 
   /// The rest of what did not fit into a turn.
-  func readMore() { if let transfer, !transfer.isPaused, held == nil { read() } }
+  func readMore() { if let transfer, !transfer.isPaused, held == nil { read(transfer) } }
 
-  private func read() {
+  // The present transfer comes as a parameter, so that its reference is taken once for a chunk.
+  private func read(_ transfer: HTTPTransfer) {
     let memory = UnsafeMutableRawBufferPointer(rebasing: client.loop.readBuffer.prefix(client.configuration.readSize))
     for _ in 0..<Self.maxReads {
       switch channel.read(into: memory) {
       case .bytes(let count):
-        guard receive(UnsafeMutableRawBufferPointer(rebasing: memory[..<count])) else { return }
+        guard receive(UnsafeMutableRawBufferPointer(rebasing: memory[..<count]), transfer) else { return }
         if count < memory.count, channel.tellsOfTheRest { return }
       case .wouldBlock:
         if let sendFailure { died(sendFailure.words) }
@@ -175,8 +176,7 @@ final class HTTP1Connection {
   }
 
   /// Returns whether more can be read. `bytes` is overwritten.
-  private func receive(_ bytes: UnsafeMutableRawBufferPointer) -> Bool {
-    guard let transfer else { return false }
+  private func receive(_ bytes: UnsafeMutableRawBufferPointer, _ transfer: HTTPTransfer) -> Bool {
     var rest = UnsafeRawBufferPointer(bytes)
     var body = GatheredBody()
     while true {
@@ -230,9 +230,9 @@ extension HTTP1Connection: DeferredWork {
     guard let transfer, !transfer.isPaused else { return }
     if let held {
       self.held = nil
-      guard receive(held.mutableBytes) else { return }
+      guard receive(held.mutableBytes, transfer) else { return }
     }
     watch()
-    if sendFailure != nil || !channel.tellsOfTheRest { read() }
+    if sendFailure != nil || !channel.tellsOfTheRest { read(transfer) }
   }
 }

@@ -15,10 +15,7 @@ extension HTTPConnection {
   var unsentBytes: Int { output.unsentBytes }
 
   /// Bytes of this callback count as well, so that who produces them in a loop finds out in time.
-  var isBackedUp: Bool {
-    if output.unsentBytes >= server.configuration.highWaterMark { output.isBackedUp = true }
-    return output.isBackedUp
-  }
+  private func noteUnsent(_ unsent: Int) { if unsent >= server.configuration.highWaterMark { output.isBackedUp = true } }
 
   // MARK: What an exchange does
 
@@ -54,15 +51,17 @@ extension HTTPConnection {
   }
 
   func streamBuffer() -> ByteBuffer {
-    // An open chunk is closed and sent at the end of this callback already.
-    if let open = output.chunkBuffer { return open }
     switch streamForm {
     case .chunked:
       schedule()
-      return output.openChunk(server.pool)
+      let buffer = output.openChunk(server.pool)
+      noteUnsent(output.inFlight + buffer.count)
+      return buffer
     case .delimitedByClose:
       schedule()
-      return output.open(server.pool)
+      let buffer = output.open(server.pool)
+      noteUnsent(output.inFlight + buffer.count)
+      return buffer
     case .dropped:
       server.scrap.removeAll()
       return server.scrap
@@ -132,6 +131,23 @@ extension HTTPConnection {
     server.sentBytes &+= count
   }
 
+  /// What the end of a callback nearly always has to do, in short: a stream's chunk leaves whole, and nothing else has changed.
+  /// - Returns: whether that was all; else what is left takes the long way.
+  func sendChunkAlone() -> Bool {
+    guard state.isSendingFreely, output.inFlight == 0, !output.isBackedUp, let buffer = output.closedBuffer() else { return false }
+    let taken: Int
+    // The long way finds the failure again.
+    do throws(UVError) { taken = try tcp.tryWrite(buffer.bytes) } catch { return false }
+    noteSent(taken)
+    guard taken == buffer.count else {
+      buffer.consume(taken)
+      return false
+    }
+    output.dropBuffer()
+    server.pool.give(buffer)
+    return true
+  }
+
   /// Offers what has gathered to the socket. `taken`: the socket has just taken something.
   func flush(taken: Bool) {
     guard state.phase != .closed else { return }
@@ -145,7 +161,9 @@ extension HTTPConnection {
         return
       }
     }
-    send(.written(taken: taken, unsent: output.unsentBytes))
+    let unsent = output.unsentBytes
+    if exchange != nil { noteUnsent(unsent) }
+    send(.written(taken: taken, unsent: unsent))
     tellDrained()
   }
 

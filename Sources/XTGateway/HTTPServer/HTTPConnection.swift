@@ -6,19 +6,28 @@ import Wire
 /// Every callback ends in `settle`, which brings reading and the timer in line with the state. Output gathers during a callback
 /// and leaves at its end (`runDeferred`), when the next request of a pipeline is looked at as well.
 final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
+  // What a chunk of a stream touches comes first, so that it lies in few cache lines.
+  // None of these is held across a call that leads back here; the run-time check for that cost more than what a chunk does to them.
   let server: HTTPServer
   let tcp: TCPConnection
+  @exclusivity(unchecked) var output = HTTPOutput()
+  /// Bytes that the socket has taken since the connection was made.
+  @exclusivity(unchecked) var sentBytes = 0
+  /// Of the exchange's stream, once it has begun.
+  @exclusivity(unchecked) var streamForm = StreamForm.dropped
+  @exclusivity(unchecked) private var isScheduled = false
+  /// Something has happened to `state` that reading, timer and counts were not brought in line with yet.
+  @exclusivity(unchecked) private var isUnsettled = true
+  @exclusivity(unchecked) private var isReading = false
+  var isProcessing = false
+  /// Bytes that came before they could be used: those of further requests, or of a body that nobody has asked for yet.
+  var kept: ByteBuffer?
+  @exclusivity(unchecked) var state: HTTPConnectionState
+  @exclusivity(unchecked) var exchange: HTTPServerExchange?
+
   let peerAddress: String
   /// It is one too many and only gets its refusal, which is this.
   let excess: HTTPProblem?
-  // None of these is held across a call that leads back here; the run-time check for that cost more than what a chunk does to them.
-  @exclusivity(unchecked) var state: HTTPConnectionState
-  @exclusivity(unchecked) var output = HTTPOutput()
-  @exclusivity(unchecked) var exchange: HTTPServerExchange?
-  /// Of the exchange's stream, once it has begun.
-  var streamForm = StreamForm.dropped
-  /// Bytes that the socket has taken since the connection was made.
-  @exclusivity(unchecked) var sentBytes = 0
   /// `sentBytes` and what was unsent when the present response began; nil before that.
   var responseStart: Int?
   /// Where this stands in the server's list.
@@ -27,16 +36,11 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
   var decoder = HTTPBodyDecoder(.none)
   /// The body as far as it has come, while it is being read.
   var body: ByteBuffer?
-  /// Bytes that came before they could be used: those of further requests, or of a body that nobody has asked for yet.
-  var kept: ByteBuffer?
   private var timer: LoopTimer?
   /// What the timer is set to; it may be earlier than the deadline, never later.
   private var timerDeadline = HTTPConnectionState.never
-  @exclusivity(unchecked) private var isReading = false
-  var isProcessing = false
   /// Whether there was more behind the head that is being processed.
   var bytesFollow = false
-  private var isScheduled = false
   private var awaitsTurn = false
   private var countsAsBusy = false
 
@@ -96,6 +100,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
 
   func runDeferred() {
     isScheduled = false
+    if kept == nil, !isUnsettled, sendChunkAlone() { return }
     flush(taken: false)
     processKept()
     settle()
@@ -122,6 +127,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
   }
 
   private func settle() {
+    isUnsettled = false
     guard state.phase != .closed else { return }
     let wantsRead = state.wantsRead(kept: kept?.count ?? 0, unsent: output.unsentBytes)
     if wantsRead != isReading {
@@ -150,6 +156,7 @@ final class HTTPConnection: TCPConnectionDelegate, DeferredWork, TurnWork {
   // MARK: Actions
 
   func send(_ event: HTTPConnectionState.Event) {
+    isUnsettled = true
     perform(state.event(event, now: server.loop.now))
   }
 

@@ -11,14 +11,13 @@ struct HTTPConnectionState: ~Copyable {
   static let maxLingerBytes = 64 << 20
   static let never = UInt64.max
 
-  private let configuration: HTTPServerConfiguration
   private(set) var phase: Phase
+  private var unsent = 0
   private var request = Request()
   private var isDraining = false
   /// The connection ends with the present response.
   private var isLast = false
   private var peerHasEnded = false
-  private var unsent = 0
   private var droppedBytes = 0
   private var bodyClock = BodyClock()
   private var turn = TurnBudget()
@@ -26,6 +25,7 @@ struct HTTPConnectionState: ~Copyable {
   private var phaseDeadline: UInt64
   /// … and of a write that the socket does not take.
   private var writeDeadline = never
+  private let configuration: HTTPServerConfiguration
 
   /// `refused`: the connection is one too many; its answer is about to be written.
   init(configuration: HTTPServerConfiguration, now: UInt64, refused: Bool = false, isDraining: Bool = false) {
@@ -47,6 +47,12 @@ struct HTTPConnectionState: ~Copyable {
     case .head, .answering, .closing: true
     case .lingering, .closed: false
     }
+  }
+
+  /// Whether a response is on its way and the socket takes all of it at once: bytes that leave whole are no event then.
+  var isSendingFreely: Bool {
+    guard unsent == 0, case .answering(_, .started) = phase else { return false }
+    return true
   }
 
   /// Whether the response whose head is being written lets the connection live.

@@ -28,9 +28,6 @@ struct HTTPOutput {
     return lent
   }
 
-  /// The buffer with the open chunk, if there is one.
-  var chunkBuffer: ByteBuffer? { chunk < 0 ? nil : buffer }
-
   mutating func openChunk(_ pool: ByteBufferPool) -> ByteBuffer {
     let buffer = open(pool)
     guard chunk < 0 else { return buffer }
@@ -39,19 +36,24 @@ struct HTTPOutput {
     return buffer
   }
 
+  mutating func closeChunk() { if let buffer { closeChunk(in: buffer) } }
+
+  /// The gathering buffer, its chunk closed.
+  mutating func closedBuffer() -> ByteBuffer? {
+    guard let buffer else { return nil }
+    closeChunk(in: buffer)
+    return buffer
+  }
+
   /// Fills in the size of the open chunk; a chunk without data is taken back, since it would end the body.
-  mutating func closeChunk() {
-    guard chunk >= 0, let buffer else { return }
+  private mutating func closeChunk(in buffer: ByteBuffer) {
+    guard chunk >= 0 else { return }
     let size = buffer.count - chunk - Self.sizeFieldBytes
     if size == 0 {
       buffer.removeLast(Self.sizeFieldBytes)
     } else {
-      var digits = 4
-      if size > 0xFFFF {
-        Self.widen(buffer, at: chunk)
-        digits = 8
-      }
-      Self.fill(buffer.mutableBytes, at: chunk, digits: digits, size)
+      if size > 0xFFFF { Self.widen(buffer, at: chunk) }
+      Self.fill(buffer.mutableBytes, at: chunk, size)
       buffer.append("\r\n")
     }
     chunk = -1
@@ -63,6 +65,9 @@ struct HTTPOutput {
     return buffer
   }
 
+  /// Forgets the gathering buffer, which somebody else holds.
+  mutating func dropBuffer() { buffer = nil }
+
   /// Makes room for a size field of eight digits; only a chunk of more than 65535 bytes needs it, and its data is moved this once.
   private static func widen(_ buffer: ByteBuffer, at chunk: Int) {
     buffer.append("0000")
@@ -71,12 +76,22 @@ struct HTTPOutput {
     UnsafeMutableRawBufferPointer(rebasing: bytes[(chunk + 8)...]).copyMemory(from: from)
   }
 
-  private static func fill(_ bytes: UnsafeMutableRawBufferPointer, at chunk: Int, digits: Int, _ size: Int) {
-    var rest = size
-    for position in stride(from: chunk + digits - 1, through: chunk, by: -1) {
-      let digit = UInt8(truncatingIfNeeded: rest & 15)
-      bytes[position] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
-      rest >>= 4
+  /// Writes `size` in hexadecimal: four digits, or eight where there is room for them.
+  private static func fill(_ bytes: UnsafeMutableRawBufferPointer, at chunk: Int, _ size: Int) {
+    if size > 0xFFFF {
+      bytes.storeBytes(of: fourDigits(size >> 16), toByteOffset: chunk, as: UInt32.self)
+      bytes.storeBytes(of: fourDigits(size), toByteOffset: chunk + 4, as: UInt32.self)
+    } else {
+      bytes.storeBytes(of: fourDigits(size), toByteOffset: chunk, as: UInt32.self)
     }
+  }
+
+  /// The lowest 16 bits in four hexadecimal digits, as they lie in memory.
+  private static func fourDigits(_ number: Int) -> UInt32 {
+    let bits = UInt32(truncatingIfNeeded: number)
+    // One value of 0 to 15 a byte, the highest first; ten and more are letters, which come 39 places behind the digits.
+    let values = bits >> 12 & 0xF | bits & 0xF00 | bits << 12 & 0xF_0000 | bits << 24 & 0xF00_0000
+    let isLetter = (values &+ 0x0606_0606) >> 4 & 0x0101_0101
+    return (values &+ 0x3030_3030 &+ isLetter &* 39).littleEndian
   }
 }

@@ -2,20 +2,20 @@ import Wire
 
 /// One request and its response. Confined to the loop's thread.
 package final class HTTPServerExchange {
+  /// Nil as soon as the exchange has ended.
+  @exclusivity(unchecked) private var connection: HTTPConnection?
+  private var isStreaming = false
+  /// Whether the server itself answered the request with a refusal (and told the service so); set before `exchangeDidClose`.
+  package internal(set) var wasRefused = false
+  /// Strong; cleared by the server when the exchange ends.
+  package var delegate: (any HTTPServerExchangeDelegate)?
   /// Without its fields once a stream has begun.
   package private(set) var head: HTTPRequestHead
   /// The peer's address without port, "127.0.0.1".
   package let peerAddress: String
-  /// Strong; cleared by the server when the exchange ends.
-  package var delegate: (any HTTPServerExchangeDelegate)?
-  /// Whether the server itself answered the request with a refusal (and told the service so); set before `exchangeDidClose`.
-  package internal(set) var wasRefused = false
   /// Bytes of the response once the exchange has ended, its head and framing included: of a complete one all of them, of another those that
   /// the socket took.
   package private(set) var responseBytes = 0
-  /// Nil as soon as the exchange has ended.
-  @exclusivity(unchecked) private var connection: HTTPConnection?
-  private var isStreaming = false
 
   init(head: HTTPRequestHead, connection: HTTPConnection) {
     self.head = head
@@ -74,7 +74,7 @@ package final class HTTPServerExchange {
   package var unsentBytes: Int { connection?.unsentBytes ?? 0 }
 
   /// True from the high-water mark until `exchangeDidDrain`.
-  package var isBackedUp: Bool { connection?.isBackedUp ?? false }
+  package var isBackedUp: Bool { connection?.output.isBackedUp ?? false }
 
   /// The connection has no more to do with it, and there was no complete response.
   func closedByConnection() {

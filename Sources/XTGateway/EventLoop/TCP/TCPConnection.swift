@@ -16,14 +16,15 @@ package protocol TCPConnectionDelegate: AnyObject {
 /// An accepted or outgoing TCP connection with TCP_NODELAY. One close (or reset) is owed; until then it keeps itself alive.
 /// On a closed connection nothing happens any more, and `tryWrite` throws ECANCELED.
 package final class TCPConnection: LoopHandle {
+  // First what every write looks at.
+  @exclusivity(unchecked) var writing: ByteBuffer?
+  /// The socket, once it was asked for; -1 before.
+  @exclusivity(unchecked) var descriptor: uv_os_fd_t = -1
   /// Strong; cleared by `close` and `reset`, after which no call comes any more.
   package var delegate: (any TCPConnectionDelegate)?
   /// The peer's address without its port.
   package let peerAddress: String
   private var connected: ((TCPConnection, UVError?) -> Void)?
-  @exclusivity(unchecked) var writing: ByteBuffer?
-  /// The socket, once it was asked for; -1 before.
-  @exclusivity(unchecked) var descriptor: uv_os_fd_t = -1
   /// Found outside of a callback: told at the end of the running one.
   private var failure: UVError?
   private var hasReadEnd = false
