@@ -18,6 +18,7 @@ import XSTech
     reserve.began(account: 0)
     #expect(!reserve.wants(account: 0))
     #expect(reserve.wanting == [1])
+    #expect(reserve.isWanting)
     reserve.ended(account: 0, nil)
     #expect(reserve.wants(account: 0))
     reserve.ended(account: 0, try live(1))
@@ -57,6 +58,22 @@ import XSTech
     #expect(reserve.favouriteModel == "new")
   }
 
+  @Test func theFavouriteFadesAsWell() {
+    var reserve = SessionReserve(accounts: 1, target: 1)
+    for _ in 0..<127 { reserve.note(model: "b") }
+    for _ in 0..<129 { reserve.note(model: "a") }
+    #expect(reserve.favouriteModel == "a")
+    // They were halved, to 64 and 63.
+    reserve.note(model: "b")
+    #expect(reserve.favouriteModel == "a")
+    reserve.note(model: "b")
+    #expect(reserve.favouriteModel == "b")
+    // Each is asked for only once until the next time, which leaves nothing.
+    var others = SessionReserve(accounts: 1, target: 1)
+    for number in 0..<256 { others.note(model: "model \(number)") }
+    #expect(others.favouriteModel == nil)
+  }
+
   @Test func whatNobodyLookedAfterIsStale() throws {
     var reserve = SessionReserve(accounts: 2, target: 3)
     reserve.put(try live(1), updatedAt: 100)
@@ -70,6 +87,7 @@ import XSTech
   @Test func noneAtAll() {
     let reserve = SessionReserve(accounts: 3, target: 0)
     #expect(reserve.wanting.isEmpty)
+    #expect(!reserve.isWanting)
   }
 }
 
@@ -91,7 +109,8 @@ import XSTech
     let odd = [
       "", "yesterday", "2026-06-04", "2026-06-04 10:20", "2026-06-04 10:20:23.5", "2026-06-04T10:20:23Z", "26-06-04 10:20:23",
       "2026-13-04 10:20:23",
-      "2026-06-00 10:20:23", "2026-06-04 +1:20:23", "2026-06-04 99999999999999999999:20:23", "1780568423",
+      "2026-06-00 10:20:23", "2026-06-04 +1:20:23", "2026-06-04 99999999999999999999:20:23",
+      "2026-06-04 9223372036854775807:20:23", "2026-06-04 10:20:23 1", "02026-06-04 10:20:23", "1780568423",
     ]
     for text in odd {
       #expect(!isLeftover("xtgateway/other", text), "\(text)")
@@ -103,6 +122,7 @@ import XSTech
     #expect(Leftovers.seconds("1970-01-01 00:00:00") == 0)
     #expect(Leftovers.seconds("2026-06-04 10:20:23") == 1_780_568_423)
     #expect(Leftovers.seconds("2026-06-04T10:20:23") == 1_780_568_423)
+    #expect(Leftovers.seconds(" 2026--6-4 10:020:23:") == 1_780_568_423)
     #expect(Leftovers.seconds("2000-03-01 00:00:00").map { $0 - Leftovers.seconds("2000-02-28 00:00:00")! } == 2 * 86_400)
     #expect(Leftovers.seconds("2100-03-01 00:00:00").map { $0 - Leftovers.seconds("2100-02-28 00:00:00")! } == 86_400)
   }

@@ -70,6 +70,21 @@ func withJSON<Result>(_ text: String, maxDepth: Int = 64, _ body: (JSONValue) th
     }
   }
 
+  @Test func membersAreVisitedByDecodedName() throws {
+    try withJSON(#"{"a":1,"\u0061\n":[2, {"x":0}],"":{},"long name without an escape":"v"}"#) { root in
+      var seen: [String] = []
+      root.forEachMember { name, key, value in
+        seen += [name, key, value.raw].map { String(decoding: $0, as: UTF8.self) }
+      }
+      #expect(
+        seen == [
+          "a", #""a""#, "1", "a\n", #""\u0061\n""#, #"[2, {"x":0}]"#, "", #""""#, "{}", "long name without an escape",
+          #""long name without an escape""#, #""v""#,
+        ])
+      for other in [root["a"], root["\u{61}\n"]] { other?.forEachMember { _, _, _ in Issue.record("not an object") } }
+    }
+  }
+
   @Test func stringsAreDecoded() throws {
     for (literal, text) in [
       (#""""#, ""), (#""plain, 你好 😀""#, "plain, 你好 😀"), (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"),

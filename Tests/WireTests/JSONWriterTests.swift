@@ -56,7 +56,8 @@ import Testing
 
   @Test func doublesAreTheShortestAndAlwaysJSON() throws {
     for (value, text) in [
-      (1.0, "1.0"), (0.1, "0.1"), (-0.0, "-0.0"), (.leastNonzeroMagnitude, "5e-324"), (1e16, "1e+16"), (1e-7, "1e-07"),
+      (1.0, "1.0"), (0.1, "0.1"), (0.0, "0.0"), (-0.0, "-0.0"), (-2.0, "-2.0"), (999_999.0, "999999.0"), (1e6, "1000000.0"),
+      (-1.5, "-1.5"), (.leastNonzeroMagnitude, "5e-324"), (1e16, "1e+16"), (1e-7, "1e-07"),
       (.greatestFiniteMagnitude, "1.7976931348623157e+308"), (.infinity, "null"), (-.infinity, "null"), (.nan, "null"),
     ] {
       #expect(written { $0.double(value) } == text)

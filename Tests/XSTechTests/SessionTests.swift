@@ -35,11 +35,14 @@ import Wire
       model: "Llama::meta-llama/llama-4", prompt: "Be \"brief\".\n", temperature: 1, presencePenalty: 2, frequencyPenalty: -2,
       maxToken: 100,
       contextCount: 65)
-    let body = try foundationObject(session.updateBody(settings).text)
+    let body = try foundationObject(session.updateBody(settings, name: "xtgateway/1").text)
     let before = try foundationObject(Self.usual)
     #expect(Set(body.keys) == Set(before.keys))
     let replaced = ["model", "prompt", "temperature", "presencePenalty", "frequencyPenalty", "maxToken", "contextCount"]
-    for (key, value) in before where !replaced.contains(key) { #expect("\(body[key] ?? "-")" == "\(value)", "\(key)") }
+    #expect(body["name"] as? String == "xtgateway/1")
+    for (key, value) in before where key != "name" && !replaced.contains(key) {
+      #expect("\(body[key] ?? "-")" == "\(value)", "\(key)")
+    }
     #expect(body["model"] as? String == "Llama::meta-llama/llama-4")
     #expect(body["prompt"] as? String == "Be \"brief\".\n")
     #expect(body["temperature"] as? Double == 1)
@@ -51,18 +54,34 @@ import Wire
 
   @Test func everyMemberStandsOnce() throws {
     let session = try #require(try session(#"{"id":1,"model":"a","mo\u0064el":"b","x":1,"prompt":"p"}"#))
-    let text = session.updateBody(SessionSettings(model: "c")).text
+    let text = session.updateBody(SessionSettings(model: "c"), name: "n").text
     #expect(text.components("\"model\"") == 1)
     #expect(text.components("del\"") == 1)
     #expect(try foundationObject(text)["model"] as? String == "c")
   }
 
-  @Test func theNameIsReplacedOnlyWhenGiven() throws {
+  @Test func theNameIsReplaced() throws {
     let session = try #require(try session(Self.usual))
-    #expect(try foundationObject(session.updateBody(session.defaults).text)["name"] as? String == "新对话")
-    let named = session.updateBody(session.defaults, name: "n").text
-    #expect(try foundationObject(named)["name"] as? String == "n")
-    #expect(named.components("\"name\"") == 1)
+    let text = session.updateBody(session.defaults, name: "n").text
+    #expect(try foundationObject(text)["name"] as? String == "n")
+    #expect(text.components("\"name\"") == 1)
+  }
+
+  @Test func whatIsNotChangedComesBackAsItStood() throws {
+    let session = try #require(
+      try session(#"{ "a" : [1, 2] ,"id":7,"updated":"u","n\u0061me":"x","na":1.50,"promp":"","\u00e9":{}}"#))
+    #expect(session.updated == "u")
+    #expect(
+      session.updateBody(SessionSettings(model: "m", temperature: 0.5), name: "n").text
+        == #"{"a":[1, 2],"id":7,"updated":"u","na":1.50,"promp":"","\u00e9":{},"name":"n","model":"m","prompt":"","temperature":0.5,"#
+        + #""presencePenalty":0.0,"frequencyPenalty":0.0,"maxToken":0,"contextCount":20}"#)
+  }
+
+  @Test func theLastOfSeveralCounts() throws {
+    let text = #"{"id":1,"model":"a","temperature":1,"updated":"x","id":2,"model":"b","temperature":null,"updated":3}"#
+    let session = try #require(try session(text))
+    #expect((session.id, session.updated, session.defaults) == (2, "", SessionSettings(model: "b")))
+    #expect(try self.session(#"{"id":1,"id":"x"}"#) == nil)
   }
 }
 

@@ -9,6 +9,9 @@ struct JSONParser {
   private var depth = 0
   /// Index of the innermost open container's node; -1 outside of all.
   private var container = -1
+  private var isInObject = false
+  /// A member's name has to come next.
+  private var isKeyDue = false
 
   init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int, maxValues: Int) {
     self.bytes = bytes
@@ -23,33 +26,39 @@ struct JSONParser {
       throw JSONError(reason: "a byte order mark is not allowed", offset: 0)
     }
     while true {
+      if isKeyDue { try key() }
       if try value() { continue }
       guard nodes.count <= maxValues else { throw JSONError(reason: "more than \(maxValues) values", offset: index) }
-      // A value is complete: close what ends here, up to the next value.
-      while true {
-        skipSpace()
-        guard container >= 0 else {
-          guard index == bytes.count else { throw JSONError(reason: "something stands behind the value", offset: index) }
-          return
-        }
-        let isObject = nodes[container].code == .object
-        if take(UInt8(ascii: ",")) {
-          nodes[container].countOneMore()
-          skipSpace()
-          if isObject { try key() }
-          break
-        }
-        guard take(isObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
-          throw expected(isObject ? "',' or '}'" : "',' or ']'")
-        }
-        close()
+      if try end() { return }
+    }
+  }
+
+  /// A value is complete: closes what ends here, up to the next value.
+  /// - Returns: whether the text ends here.
+  @inline(__always) private mutating func end() throws(JSONError) -> Bool {
+    while true {
+      skipSpace()
+      guard container >= 0 else {
+        guard index == bytes.count else { throw JSONError(reason: "something stands behind the value", offset: index) }
+        return true
       }
+      if take(UInt8(ascii: ",")) {
+        nodes[container].countOneMore()
+        skipSpace()
+        isKeyDue = isInObject
+        return false
+      }
+      guard take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+        throw expected(isInObject ? "',' or '}'" : "',' or ']'")
+      }
+      close()
     }
   }
 
   /// Reads a scalar or an empty container whole; of any other container the beginning, up to its first value.
   /// - Returns: true if that value is due next.
-  private mutating func value() throws(JSONError) -> Bool {
+  @inline(__always) private mutating func value() throws(JSONError) -> Bool {
+    isKeyDue = false
     guard index < bytes.count else { throw expected("a value") }
     switch bytes[index] {
     case UInt8(ascii: "\""): try string()
@@ -72,28 +81,30 @@ struct JSONParser {
     depth += 1
     nodes.append(JSONNode(code, start: index, end: index, next: container + 1))
     container = nodes.count - 1
+    isInObject = code == .object
     index += 1
     skipSpace()
-    if take(code == .object ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
+    if take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
       close()
       return false
     }
     nodes[container].countOneMore()
-    if code == .object { try key() }
+    isKeyDue = isInObject
     return true
   }
 
   /// Ends the innermost container just before `index`.
-  private mutating func close() {
+  @inline(__always) private mutating func close() {
     let outer = Int(nodes[container].next) - 1
     nodes[container].end = UInt32(truncatingIfNeeded: index)
     nodes[container].next = UInt32(truncatingIfNeeded: nodes.count)
     container = outer
+    isInObject = outer >= 0 && nodes[outer].code == .object
     depth -= 1
   }
 
   /// A member's name and colon, up to its value.
-  private mutating func key() throws(JSONError) {
+  @inline(__always) private mutating func key() throws(JSONError) {
     guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw expected("a member's name in quotes") }
     try string()
     skipSpace()
@@ -102,19 +113,31 @@ struct JSONParser {
   }
 
   private mutating func string() throws(JSONError) {
-    guard let (quote, hasEscapes) = JSONString.end(of: bytes, from: index + 1) else {
+    guard let base = bytes.baseAddress else { return }
+    var end = index + 1
+    // Names and most texts are short, and plain up to their quote.
+    for _ in 0..<4 where end + 8 <= bytes.count {
+      let found = ByteScan.special(ByteScan.word(base, end))
+      if found == 0 {
+        end += 8
+        continue
+      }
+      end += found.trailingZeroBitCount >> 3
+      if bytes[end] == UInt8(ascii: "\"") { return append(.string, to: end + 1) }
+      break
+    }
+    guard let (quote, hasEscapes) = JSONString.end(of: bytes, from: end) else {
       throw JSONString.error(of: bytes, from: index + 1)
     }
     append(hasEscapes ? .escapedString : .string, to: quote + 1)
   }
 
-  private mutating func word(_ word: StaticString, _ code: JSONNode.Code) throws(JSONError) {
-    let end = index + word.utf8CodeUnitCount
-    guard end <= bytes.count, word.withUTF8Buffer({ $0.elementsEqual(bytes[index..<end]) }) else { throw expected("a value") }
-    append(code, to: end)
+  @inline(__always) private mutating func word(_ word: StaticString, _ code: JSONNode.Code) throws(JSONError) {
+    guard UnsafeRawBufferPointer(rebasing: bytes[index...]).starts(withText: word) else { throw expected("a value") }
+    append(code, to: index + word.utf8CodeUnitCount)
   }
 
-  private mutating func append(_ code: JSONNode.Code, to end: Int) {
+  @inline(__always) private mutating func append(_ code: JSONNode.Code, to end: Int) {
     nodes.append(JSONNode(code, start: index, end: end, next: nodes.count + 1))
     index = end
   }

@@ -10,7 +10,7 @@ package struct JSONValue {
 
   let text: UnsafeRawPointer
   let nodes: ContiguousArray<JSONNode>
-  let index: Int
+  private(set) var index: Int
 
   private var node: JSONNode { nodes[index] }
 
@@ -53,8 +53,14 @@ package struct JSONValue {
       var key = index + 1
       for _ in 0..<nodes[index].count {
         let node = nodes[key]
-        let inside = UnsafeRawBufferPointer(start: text + Int(node.start) + 1, count: Int(node.end) - Int(node.start) - 2)
-        if node.code == .string ? Self.isEqual(inside, name) : at(key).isString(name) { found = key + 1 }
+        let length = Int(node.end) - Int(node.start) - 2
+        if length == name.count {
+          let inside = UnsafeRawBufferPointer(start: text + Int(node.start) + 1, count: length)
+          if node.code == .string && Self.isEqual(inside, name) { found = key + 1 }
+        } else if length > name.count && node.code == .escapedString {
+          // Every escape is longer than what it stands for.
+          if at(key).isString(name) { found = key + 1 }
+        }
         key = Int(nodes[key + 1].next)
       }
     }
@@ -65,6 +71,21 @@ package struct JSONValue {
     guard bytes.count == other.count else { return false }
     guard let start = bytes.baseAddress, let otherStart = other.baseAddress else { return true }
     return memcmp(start, otherStart, bytes.count) == 0
+  }
+
+  /// Calls `body` with each of an object's members in order (with none of anything else): its decoded name, which is valid during the call,
+  /// and its name and value as they stand.
+  package func forEachMember(
+    _ body: (_ name: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer, _ value: JSONValue) -> Void
+  ) {
+    guard node.code == .object else { return }
+    var (key, value) = (self, self)
+    key.index += 1
+    for _ in 0..<count {
+      value.index = key.index + 1
+      key.withText { body($0, key.raw, value) }
+      key.index = Int(value.node.next)
+    }
   }
 
   /// An object's members in order (empty for anything else).
@@ -122,14 +143,27 @@ extension JSONValue {
 
   private func isString(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let inside, inside.count >= text.count else { return false }
-    if isPlainString { return Self.isEqual(inside, text) }
+    var isEqual = false
+    withText { isEqual = Self.isEqual($0, text) }
+    return isEqual
+  }
+
+  /// Calls `body` with a string's decoded UTF-8, in place where it holds no escape.
+  private func withText(_ body: (UnsafeRawBufferPointer) -> Void) {
+    guard let inside else { return }
+    if isPlainString { return body(inside) }
     let decoded = ByteBuffer()
     JSONString.decode(inside, into: decoded)
-    return decoded.bytes.elementsEqual(text)
+    body(decoded.bytes)
   }
 
   /// The nearest double; nil for a number beyond the range of doubles or anything else.
-  package var double: Double? { kind == .number ? JSONNumber.double(raw) : nil }
+  package var double: Double? {
+    guard kind == .number else { return nil }
+    // Up to 15 digits every integer is a double.
+    if raw.count <= 15, let whole = ASCII.decimal(raw) { return Double(whole) }
+    return JSONNumber.double(raw)
+  }
 
   /// The exact integer, also of `1.0` and `1e2`; nil for a fraction, an overflow or anything else.
   package var int: Int? {

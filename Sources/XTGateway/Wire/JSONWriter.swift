@@ -12,24 +12,25 @@ package struct JSONWriter {
   package mutating func beginArray() { begin(UInt8(ascii: "[")) }
   package mutating func endArray() { end(UInt8(ascii: "]")) }
 
+  /// A name that needs no escape.
   package mutating func key(_ name: StaticString) {
-    key(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
+    comma()
+    buffer.append(UInt8(ascii: "\""))
+    buffer.append(name)
+    buffer.append("\":")
+    needsComma = false
   }
 
   package mutating func key(_ name: String) {
     var name = name
-    name.withUTF8 { key(UnsafeRawBufferPointer($0)) }
+    name.withUTF8 { string(UnsafeRawBufferPointer($0)) }
+    buffer.append(UInt8(ascii: ":"))
+    needsComma = false
   }
 
   /// A name that is a JSON string already, quotes included.
   package mutating func key(raw json: UnsafeRawBufferPointer) {
     raw(json)
-    buffer.append(UInt8(ascii: ":"))
-    needsComma = false
-  }
-
-  private mutating func key(_ name: UnsafeRawBufferPointer) {
-    string(name)
     buffer.append(UInt8(ascii: ":"))
     needsComma = false
   }
@@ -64,6 +65,11 @@ package struct JSONWriter {
   package mutating func double(_ value: Double) {
     guard value.isFinite else { return null() }
     comma()
+    // Most are small whole numbers; -0 is not one.
+    if value.magnitude < 1e6, let whole = Int(exactly: value), whole != 0 || value.sign == .plus {
+      buffer.append(decimal: whole)
+      return buffer.append(".0")
+    }
     // Swift's description is the shortest that reads back, and always `1.0`, `1e-07`, `1e+16`: all of them JSON.
     buffer.append(value.description)
   }

@@ -29,7 +29,7 @@ package enum Call: Sendable {
     switch self {
     case .models: return "/api/chat/tmpl"
     case .createSession: return "/api/chat/session"
-    case .updateSession(let id): return "/api/chat/session/\(id)"
+    case .updateSession(let id): return "/api/chat/session/" + String(id)
     case .deleteSessions(let ids):
       if ids.count == 1 { return "/api/chat/session/\(ids[0])" }
       // `[` and `]` are not allowed as they stand in a query (RFC 3986, section 3.4).
@@ -69,19 +69,10 @@ package enum Call: Sendable {
   /// The body of `createSession`.
   package static func createSessionBody(model: String) -> ByteBuffer {
     let body = ByteBuffer()
+    body.append(#"{"model":"#)
     var writer = JSONWriter(body)
-    writer.beginObject()
-    writer.key("model")
     writer.string(model)
-    writer.key("plugins")
-    writer.beginArray()
-    writer.endArray()
-    writer.key("mcp")
-    writer.beginArray()
-    writer.endArray()
-    writer.key("webSearch")
-    writer.bool(false)
-    writer.endObject()
+    body.append(#","plugins":[],"mcp":[],"webSearch":false}"#)
     return body
   }
 }

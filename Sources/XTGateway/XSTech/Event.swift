@@ -61,21 +61,20 @@ extension Event {
     guard event.kind == .object else { throw EventError(reason: "an event is not a JSON object") }
     let code = Envelope.code(of: event)
     guard code == 0 else { return .failure(code: code, message: Envelope.message(of: event)) }
-    guard let payload = event["data"] else { return .unknown }
-    switch event["type"]?.string {
-    case "string" where payload.kind == .string:
-      let inside = UnsafeRawBufferPointer(rebasing: payload.raw.dropFirst().dropLast())
-      return .text(inside, hasEscapes: !payload.isPlainString)
-    case "object" where payload.kind == .object: return .record(Record(payload))
-    default: return .unknown
-    }
+    guard let payload = event["data"], let type = event["type"] else { return .unknown }
+    if type.isString("string"), let inside = payload.inside { return .text(inside, hasEscapes: !payload.isPlainString) }
+    if type.isString("object"), payload.kind == .object { return .record(Record(payload)) }
+    return .unknown
   }
 
   private static func isDone(_ data: UnsafeRawBufferPointer) -> Bool {
+    // An object, most often.
+    guard data.first != UInt8(ascii: "{") else { return false }
+    func isSpace(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
     var rest = data[...]
-    while let last = rest.last, last == UInt8(ascii: " ") || last == UInt8(ascii: "\t") { rest.removeLast() }
-    while let first = rest.first, first == UInt8(ascii: " ") || first == UInt8(ascii: "\t") { rest.removeFirst() }
-    return rest.elementsEqual("[DONE]".utf8)
+    while let last = rest.last, isSpace(last) { rest.removeLast() }
+    while let first = rest.first, isSpace(first) { rest.removeFirst() }
+    return rest.count == 6 && UnsafeRawBufferPointer(rebasing: rest).starts(withText: "[DONE]")
   }
 }
 

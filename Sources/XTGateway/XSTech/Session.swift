@@ -17,10 +17,12 @@ package struct SessionSettings: Equatable, Sendable {
   package var contextCount: Int
 
   package static let largestContextCount = 65
+  /// The upstream's own.
+  package static let defaultContextCount = 20
 
   package init(
     model: String, prompt: String = "", temperature: Double = 0, presencePenalty: Double = 0, frequencyPenalty: Double = 0,
-    maxToken: Int = 0, contextCount: Int = 20
+    maxToken: Int = 0, contextCount: Int = defaultContextCount
   ) {
     (self.model, self.prompt, self.temperature) = (model, prompt, temperature)
     (self.presencePenalty, self.frequencyPenalty) = (presencePenalty, frequencyPenalty)
@@ -28,56 +30,69 @@ package struct SessionSettings: Equatable, Sendable {
   }
 }
 
-/// A session as the upstream made it: its number, its settings, and the object as it came, since an update has to send all of it back.
-package struct Session: Sendable {
+/// A session as the upstream made it: its number, its settings, and what else an update has to send back, since that replaces the whole
+/// object.
+package final class Session: Sendable {
   package let id: Int
   /// As made; a parameter that a request leaves out means this value.
   package let defaults: SessionSettings
   /// When it was changed last, by the upstream's clock: `2026-06-04 10:20:23`, without a zone.
   package let updated: String
-  /// The object's bytes, unknown members included.
-  let object: [UInt8]
+  /// The members that no update changes, unknown ones included, each as it came and with a comma behind it.
+  private let rest: [UInt8]
 
   package init?(_ value: JSONValue) {
-    guard value.kind == .object, let id = value["id"]?.int, id > 0 else { return nil }
-    self.id = id
-    defaults = SessionSettings(
-      model: value["model"]?.string ?? "", prompt: value["prompt"]?.string ?? "", temperature: value["temperature"]?.double ?? 0,
-      presencePenalty: value["presencePenalty"]?.double ?? 0, frequencyPenalty: value["frequencyPenalty"]?.double ?? 0,
-      maxToken: value["maxToken"]?.int ?? 0, contextCount: value["contextCount"]?.int ?? 20)
-    updated = value["updated"]?.string ?? ""
-    object = Array(value.raw)
+    guard value.kind == .object else { return nil }
+    var id: Int?
+    var (defaults, updated) = (SessionSettings(model: ""), "")
+    let rest = ByteBuffer(capacity: value.raw.count)
+    value.forEachMember { name, key, value in
+      switch name.count {
+      case 2 where name.starts(withText: "id"): id = value.int
+      case 7 where name.starts(withText: "updated"): updated = value.string ?? ""
+      case 4 where name.starts(withText: "name"): return
+      default: if defaults.set(name, to: value) { return }
+      }
+      rest.append(key)
+      rest.append(UInt8(ascii: ":"))
+      rest.append(value.raw)
+      rest.append(UInt8(ascii: ","))
+    }
+    guard let id, id > 0 else { return nil }
+    (self.id, self.defaults, self.updated, self.rest) = (id, defaults, updated, Array(rest.bytes))
   }
 
-  /// The body of an update: the whole object with `settings` (and `name`, if given) in place of what it held.
-  package func updateBody(_ settings: SessionSettings, name: String? = nil) -> ByteBuffer {
-    let body = ByteBuffer()
+  /// The body of an update: the whole object with `settings` and `name` in place of what it held.
+  package func updateBody(_ settings: SessionSettings, name: String) -> ByteBuffer {
+    let body = ByteBuffer(capacity: rest.count + settings.model.utf8.count + settings.prompt.utf8.count + 256)
+    body.append(UInt8(ascii: "{"))
+    body.append(rest)
     var writer = JSONWriter(body)
-    writer.beginObject()
-    object.withUnsafeBytes { bytes in
-      // The bytes were valid when the session was made; without them the update still holds everything we know.
-      guard let document = try? JSONDocument(parsing: bytes) else { return }
-      for (key, value) in document.root.members {
-        guard !Self.replaced.contains(where: key.isString), !(name != nil && key.isString("name")) else { continue }
-        writer.key(raw: key.raw)
-        writer.raw(value.raw)
-      }
-    }
-    if let name {
-      writer.key("name")
-      writer.string(name)
-    }
+    writer.key("name")
+    writer.string(name)
     settings.write(to: &writer)
     writer.endObject()
     return body
   }
-
-  private static let replaced: [StaticString] = [
-    "model", "prompt", "temperature", "presencePenalty", "frequencyPenalty", "maxToken", "contextCount",
-  ]
 }
 
 extension SessionSettings {
+  /// Returns whether `name` is a setting. A value of another kind means the upstream's default.
+  fileprivate mutating func set(_ name: UnsafeRawBufferPointer, to value: JSONValue) -> Bool {
+    // Their lengths tell them apart.
+    switch name.count {
+    case 5 where name.starts(withText: "model"): model = value.string ?? ""
+    case 6 where name.starts(withText: "prompt"): prompt = value.string ?? ""
+    case 8 where name.starts(withText: "maxToken"): maxToken = value.int ?? 0
+    case 11 where name.starts(withText: "temperature"): temperature = value.double ?? 0
+    case 12 where name.starts(withText: "contextCount"): contextCount = value.int ?? Self.defaultContextCount
+    case 15 where name.starts(withText: "presencePenalty"): presencePenalty = value.double ?? 0
+    case 16 where name.starts(withText: "frequencyPenalty"): frequencyPenalty = value.double ?? 0
+    default: return false
+    }
+    return true
+  }
+
   fileprivate func write(to writer: inout JSONWriter) {
     writer.key("model")
     writer.string(model)

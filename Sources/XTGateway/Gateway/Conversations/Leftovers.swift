@@ -25,11 +25,32 @@ package enum Leftovers {
 
   /// `2026-06-04 10:20:23`, in whatever zone, as seconds for comparison with others of the same zone; nil if it has another form.
   static func seconds(_ text: String) -> Int? {
-    let parts = text.utf8.split { $0 == UInt8(ascii: "-") || $0 == 0x20 || $0 == UInt8(ascii: ":") || $0 == UInt8(ascii: "T") }
-    guard parts.count == 6, parts[0].count == 4 else { return nil }
-    let numbers = parts.compactMap { part in part.allSatisfy { (48...57).contains($0) } ? Int(Substring(part)) : nil }
-    guard numbers.count == 6, (1...12).contains(numbers[1]), (1...31).contains(numbers[2]) else { return nil }
-    return daysSince1970(numbers[0], numbers[1], numbers[2]) * 86_400 + numbers[3] * 3600 + numbers[4] * 60 + numbers[5]
+    var text = text
+    return text.withUTF8 { text in
+      var rest = text[...]
+      guard let year = number(&rest, 4...4), let month = number(&rest), let day = number(&rest), let hour = number(&rest),
+        let minute = number(&rest), let second = number(&rest), rest.drop(while: isSeparator).isEmpty,
+        (1...12).contains(month), (1...31).contains(day)
+      else { return nil }
+      return daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
+    }
+  }
+
+  /// Takes separators and the number behind them, which ends with the text or before another separator.
+  private static func number(_ text: inout Slice<UnsafeBufferPointer<UInt8>>, _ length: ClosedRange<Int> = 1...9) -> Int? {
+    text = text.drop(while: isSeparator)
+    var number = 0
+    let start = text.startIndex
+    while let byte = text.first, !isSeparator(byte) {
+      guard (48...57).contains(byte), text.startIndex - start < length.upperBound else { return nil }
+      number = number * 10 + Int(byte - 48)
+      text.removeFirst()
+    }
+    return text.startIndex - start >= length.lowerBound ? number : nil
+  }
+
+  private static func isSeparator(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "-") || byte == 0x20 || byte == UInt8(ascii: ":") || byte == UInt8(ascii: "T")
   }
 
   /// In the proleptic Gregorian calendar; March is the first month, so that the leap day comes last.

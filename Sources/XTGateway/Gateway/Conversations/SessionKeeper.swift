@@ -165,10 +165,10 @@ package final class SessionKeeper {
   private func refill() {
     guard configuration.sessions.preparedPerCookie > 0, preparing < Self.parallelPreparations, !retryTimer.isActive else { return }
     // One lock at a time: what changes in between is seen in the end.
-    let (wanting, favourite) = store.withLock { ($0.isClosing ? [] : $0.reserve.wanting, $0.reserve.favouriteModel) }
+    let wish = store.withLock { !$0.isClosing && $0.reserve.isWanting ? ($0.reserve.wanting, $0.reserve.favouriteModel) : nil }
+    guard let (wanting, favourite) = wish, let model = favourite ?? defaultModel() else { return }
     let now = loop.now
-    guard !wanting.isEmpty, let model = favourite ?? defaultModel(),
-      let account = desk.read({ $0.firstServing(among: wanting, now: now) }),
+    guard let account = desk.read({ $0.firstServing(among: wanting, now: now) }),
       store.withLock({ $0.beginPreparing(account: account) })
     else { return }
     preparing += 1

@@ -18,6 +18,7 @@ package struct SessionReserve: Sendable {
   /// How often each model was asked for, halved now and then so that the past fades.
   private var demand: [String: Int] = [:]
   private var asked = 0
+  private var favourite: (model: String, count: Int)?
 
   private static let fadeEvery = 256
 
@@ -39,15 +40,23 @@ package struct SessionReserve: Sendable {
 
   /// A conversation began with `model`.
   package mutating func note(model: String) {
-    demand[model, default: 0] += 1
+    let count = demand[model, default: 0] + 1
+    demand[model] = count
+    if favourite.map({ Self.precedes(model, count, $0.model, $0.count) }) ?? true { favourite = (model, count) }
     asked += 1
     guard asked >= Self.fadeEvery else { return }
     asked = 0
     demand = demand.mapValues { $0 / 2 }.filter { $0.value > 0 }
+    favourite = demand.min { Self.precedes($0.key, $0.value, $1.key, $1.value) }.map { ($0.key, $0.value) }
+  }
+
+  /// More demand comes first, and of equals the name that sorts first; a model also comes before its own smaller count.
+  private static func precedes(_ model: String, _ count: Int, _ other: String, _ otherCount: Int) -> Bool {
+    count != otherCount ? count > otherCount : model < other
   }
 
   /// The model asked for most; nil before anything was asked.
-  package var favouriteModel: String? { demand.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key }
+  package var favouriteModel: String? { favourite?.model }
 
   /// Takes a session of `account`, one set to `model` if there is any.
   package mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
@@ -58,6 +67,9 @@ package struct SessionReserve: Sendable {
 
   /// Whether `account` has too few, those that are coming counted.
   package func wants(account: AccountPool.AccountIndex) -> Bool { shelves[account].ready.count + shelves[account].coming < target }
+
+  /// Whether any account has too few.
+  package var isWanting: Bool { target > 0 && shelves.contains { $0.ready.count + $0.coming < target } }
 
   /// The accounts that have too few.
   package var wanting: [AccountPool.AccountIndex] { target > 0 ? shelves.indices.filter { wants(account: $0) } : [] }

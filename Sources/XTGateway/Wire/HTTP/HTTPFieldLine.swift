@@ -11,9 +11,21 @@ enum HTTPFieldLine {
     var end = line.count
     while start < end, HTTPCharacters.isWhiteSpace(line[start]) { start += 1 }
     while end > start, HTTPCharacters.isWhiteSpace(line[end - 1]) { end -= 1 }
-    for byte in line[start..<end] where !HTTPCharacters.isFieldValue(byte) {
-      throw .malformed("a field value holds a control character")
-    }
+    guard isValue(line, start, end) else { throw .malformed("a field value holds a control character") }
     return (0..<colon, start..<end)
+  }
+
+  private static func isValue(_ line: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
+    guard let base = line.baseAddress else { return true }
+    var index = start
+    while index < end {
+      if index + 8 <= end, ByteScan.controls(ByteScan.word(base, index)) == 0 {
+        index += 8
+      } else {
+        guard HTTPCharacters.isFieldValue(line[index]) else { return false }
+        index += 1
+      }
+    }
+    return true
   }
 }
