@@ -2,6 +2,10 @@
 #define XTGATEWAY_CCURL_SHIM_H
 
 #include <curl/curl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Typed forms of libcurl's variadic functions, which Swift cannot import. */
@@ -68,6 +72,34 @@ static inline CURLcode ccurl_on_close_socket(CURL *easy, curl_closesocket_callba
 
 /* 0 or 1, as libcurl wants it. */
 static inline int ccurl_close_socket(curl_socket_t socket) { return close(socket) == 0 ? 0 : 1; }
+
+struct ccurl_address {
+  struct sockaddr_storage socket;
+  socklen_t length;
+};
+
+/* Where a connection leads; 0 for an address of TCP. */
+static inline int ccurl_peer_address(curl_socket_t socket, struct ccurl_address *address) {
+  address->length = sizeof address->socket;
+  if (getpeername(socket, (struct sockaddr *)&address->socket, &address->length) != 0) return -1;
+  return address->socket.ss_family == AF_INET || address->socket.ss_family == AF_INET6 ? 0 : -1;
+}
+
+/* A socket that is about to be connected, set up as libcurl's are with EasyHandle's options; -1 where that failed at once. */
+static inline curl_socket_t ccurl_connect(const struct ccurl_address *address) {
+  curl_socket_t fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  if (fd < 0) return -1;
+  /* Libcurl's default, in seconds. */
+  const int on = 1, keep_alive = 60;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+      setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) == 0 &&
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_alive, sizeof keep_alive) == 0 &&
+      setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &keep_alive, sizeof keep_alive) == 0 &&
+      (connect(fd, (const struct sockaddr *)&address->socket, address->length) == 0 || errno == EINPROGRESS))
+    return fd;
+  close(fd);
+  return -1;
+}
 
 /* What was set as CURLOPT_PRIVATE. */
 static inline CURLcode ccurl_get_private(CURL *easy, void **pointer) {

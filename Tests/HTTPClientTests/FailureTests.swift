@@ -68,30 +68,14 @@ import Wire
     #expect(error?.kind == .connectTimeout)
   }
 
-  /// A full backlog drops further SYNs.
   @Test func connectThatTakesTooLong() throws {
-    let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    var fillers: [Int32] = []
-    withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        #expect(bind(listener, address, length) == 0 && listen(listener, 0) == 0 && getsockname(listener, address, &length) == 0)
-        for _ in 0..<4 {
-          let filler = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0)
-          _ = connect(filler, address, length)
-          fillers.append(filler)
-        }
-      }
-    }
+    let listener = try FullListener(port: 0)
     var configuration = HTTPClientConfiguration()
     configuration.connectTimeoutMilliseconds = 150
-    let error = try failure(url: "http://127.0.0.1:\(UInt16(bigEndian: address.sin_port))/", configuration) { _ in }
+    let error = try failure(url: "http://127.0.0.1:\(listener.port)/", configuration) { _ in }
     #expect(error?.kind == .connectTimeout)
     #expect(error?.message.hasPrefix("CURLE_OPERATION_TIMEDOUT (28)") == true)
-    for descriptor in fillers + [listener] { close(descriptor) }
+    listener.close()
   }
 
   @Test(arguments: [true, false]) func diesWithoutAnAnswer(byReset: Bool) throws {

@@ -4,13 +4,16 @@ import CCurl
 final class ConnectAttempt: CurlTask {
   private let transfer: HTTPTransfer
   private let origin: HTTPBaseURL.Parts
+  private let milliseconds: Int
   private let multi: CurlMulti
 
-  init(for transfer: HTTPTransfer, to origin: HTTPBaseURL.Parts, multi: CurlMulti) {
-    (self.transfer, self.origin, self.multi) = (transfer, origin, multi)
+  init(for transfer: HTTPTransfer, to origin: HTTPBaseURL.Parts, within milliseconds: Int, multi: CurlMulti) {
+    (self.transfer, self.origin, self.milliseconds, self.multi) = (transfer, origin, milliseconds, multi)
   }
 
-  override func prepare(_ easy: EasyHandle) throws(EasyOptionError) { try easy.prepare(connectionTo: origin.origin) }
+  override func prepare(_ easy: EasyHandle) throws(EasyOptionError) {
+    try easy.prepare(connectionTo: origin.origin, within: milliseconds)
+  }
 
   override func didEnd(_ code: CURLcode, _ details: String) {
     guard let easy, code == CURLE_OK else {

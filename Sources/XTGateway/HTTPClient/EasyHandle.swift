@@ -59,9 +59,10 @@ final class EasyHandle {
   }
 
   /// For a connection to `origin`, a URL.
-  func prepare(connectionTo origin: String) throws(EasyOptionError) {
+  func prepare(connectionTo origin: String, within milliseconds: Int) throws(EasyOptionError) {
     errorText.pointee = 0
     try set(CURLOPT_URL, origin)
+    try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
   }
 
   func prepare(_ transfer: CurlTransfer) throws(EasyOptionError) {

@@ -23,14 +23,19 @@ final class HTTP1Connection {
   /// Whether anything of the present request was sent.
   @exclusivity(unchecked) private var hasSent = false
   @exclusivity(unchecked) private var isReused = false
+  /// When it was begun, while nothing was sent on it yet and it may not even be made: the socket of a known address. Nil in all other cases.
+  @exclusivity(unchecked) private var untriedSince: UInt64?
+  /// Waits for it to be made.
+  private var patience: LoopTimer?
   @exclusivity(unchecked) private var isEnqueued = false
 
   /// How many full buffers are read in one turn of the loop.
   private static let maxReads = 4
 
   /// The channel stays the caller's if this throws.
-  init(_ client: HTTPClient, _ origin: HTTPBaseURL.Parts, _ channel: ByteChannel) throws(UVError) {
+  init(_ client: HTTPClient, _ origin: HTTPBaseURL.Parts, _ channel: ByteChannel, isUntried: Bool = false) throws(UVError) {
     (self.client, self.origin, self.channel) = (client, origin, channel)
+    if isUntried { untriedSince = client.loop.now }
     parser = HTTPResponseParser(maxHeaderBytes: client.configuration.maxHeaderBytes)
     poll = try PollHandle(loop: client.loop, fileDescriptor: channel.descriptor) { [self] events, failed in
       isReady(events, failed)
@@ -60,6 +65,28 @@ final class HTTP1Connection {
     }
     if isLent { scratch.removeAll() }
     watch()
+    if untriedSince != nil { awaitConnection() }
+  }
+
+  /// Half of the time that connecting may take; the rest is libcurl's. (The kernel connects to this machine at once.)
+  private func awaitConnection() {
+    let timer = LoopTimer(loop: client.loop) { [self] in connectByName() }
+    timer.start(after: UInt64(max(1, client.configuration.connectTimeoutMilliseconds / 2)))
+    patience = timer
+  }
+
+  private func isTried() {
+    untriedSince = nil
+    patience?.close()
+    patience = nil
+  }
+
+  /// The known address came to nothing.
+  private func connectByName() {
+    guard let transfer else { return }
+    let start = untriedSince
+    abandon()
+    client.connectByName(transfer, to: origin, since: start)
   }
 
   /// The transfer was cancelled.
@@ -72,7 +99,8 @@ final class HTTP1Connection {
     guard let poll else { return }
     self.poll = nil
     poll.close()
-    (output, held) = (nil, nil)
+    patience?.close()
+    (output, held, patience) = (nil, nil, nil)
     channel.close()
   }
 
@@ -100,6 +128,7 @@ final class HTTP1Connection {
   private func died(_ words: String) {
     guard let transfer else { return }
     guard !parser.hasBegun else { return fail(.brokenResponse, "the response broke off: \(words)") }
+    guard untriedSince == nil else { return connectByName() }
     guard isReused else { return fail(.noResponse, "the connection died without an answer: \(words)") }
     abandon()
     // What was not sent, not even in part, cannot have arrived.
@@ -111,7 +140,9 @@ final class HTTP1Connection {
 
   /// Returns whether everything was sent, or nothing more can be.
   private func send(_ output: inout RequestOutput) -> Bool {
-    switch output.send(to: channel, sent: &hasSent) {
+    let outcome = output.send(to: channel, sent: &hasSent)
+    if hasSent, untriedSince != nil { isTried() }
+    switch outcome {
     case .done: return true
     case .blocked: return false
     case .failed(let failure):

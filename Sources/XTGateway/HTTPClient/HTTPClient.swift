@@ -15,6 +15,7 @@ package final class HTTPClient {
   let scratch = ByteBuffer()
   @exclusivity(unchecked) private var transfers: [HTTPTransfer] = []
   @exclusivity(unchecked) private var idle: IdleConnections<HTTP1Connection>
+  private var knownAddress: KnownAddress?
   private var isClosed = false
   /// For idle connections.
   private var expiry: LoopTimer?
@@ -82,9 +83,24 @@ package final class HTTPClient {
     connect(transfer, to: origin)
   }
 
+  /// Nothing is told.
   func connect(_ transfer: HTTPTransfer, to origin: HTTPBaseURL.Parts) {
+    guard let descriptor = knownAddress?.connect(to: origin, now: loop.now) else { return connectByName(transfer, to: origin) }
+    do throws(UVError) {
+      try HTTP1Connection(self, origin, .plain(descriptor), isUntried: true).begin(transfer, to: origin)
+    } catch {
+      ByteChannel.plain(descriptor).close()
+      connectByName(transfer, to: origin)
+    }
+  }
+
+  /// - Parameter start: when the known address was tried in vain; its time counts.
+  func connectByName(_ transfer: HTTPTransfer, to origin: HTTPBaseURL.Parts, since start: UInt64? = nil) {
+    knownAddress = nil
+    let elapsed = start.map { Int(loop.now - $0) } ?? 0
     let multi = multi(for: origin)
-    let attempt = ConnectAttempt(for: transfer, to: origin, multi: multi)
+    let attempt = ConnectAttempt(
+      for: transfer, to: origin, within: max(1, configuration.connectTimeoutMilliseconds - elapsed), multi: multi)
     transfer.state = .connecting(attempt)
     multi.start(attempt)
   }
@@ -98,6 +114,7 @@ package final class HTTPClient {
   }
 
   func didConnect(_ transfer: HTTPTransfer, _ origin: HTTPBaseURL.Parts, _ channel: ByteChannel) {
+    if case .plain(let descriptor) = channel { knownAddress = KnownAddress(behind: descriptor, of: origin, now: loop.now) }
     do throws(UVError) {
       try HTTP1Connection(self, origin, channel).begin(transfer, to: origin)
     } catch {

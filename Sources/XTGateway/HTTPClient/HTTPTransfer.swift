@@ -7,7 +7,8 @@ package final class HTTPTransfer {
     case waiting
     /// libcurl makes a connection for it. Next: `exchanging`, `ended`.
     case connecting(ConnectAttempt)
-    /// Request and response are on their way. Next: `connecting` where a reused connection had died, `ended`.
+    /// Request and response are on their way. Next: `connecting` where a reused connection had died or a known address did not answer,
+    /// `ended`.
     case exchanging(HTTP1Connection)
     /// libcurl carries it out. Next: `ended`.
     case running(CurlTransfer)
