@@ -33,6 +33,13 @@
     return (backslashes &- 0x0101_0101_0101_0101) & ~backslashes & 0x8080_8080_8080_8080
   }
 
+  /// The highest bits of the control bytes, DEL included.
+  @inline(__always) static func control(_ word: UInt64) -> UInt64 {
+    let deletes = word ^ 0x7F7F_7F7F_7F7F_7F7F
+    let controls = word &- 0x2020_2020_2020_2020
+    return ((deletes &- 0x0101_0101_0101_0101) & ~deletes | controls & ~word) & 0x8080_8080_8080_8080
+  }
+
   /// As `escaped`, and the bytes that are not ASCII.
   @inlinable @inline(__always) static func special(_ word: UInt64) -> UInt64 {
     escaped(word) | word & 0x8080_8080_8080_8080

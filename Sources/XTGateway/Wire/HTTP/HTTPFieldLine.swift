@@ -11,7 +11,7 @@ enum HTTPFieldLine {
     var end = line.count
     while start < end, HTTPCharacters.isWhiteSpace(line[start]) { start += 1 }
     while end > start, HTTPCharacters.isWhiteSpace(line[end - 1]) { end -= 1 }
-    for byte in line[start..<end] where !HTTPCharacters.isFieldValue(byte) {
+    guard HTTPCharacters.isFieldValue(UnsafeRawBufferPointer(rebasing: line[start..<end])) else {
       throw .malformed("a field value holds a control character")
     }
     return (0..<colon, start..<end)
