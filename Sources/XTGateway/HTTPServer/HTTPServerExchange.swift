@@ -17,7 +17,7 @@ package final class HTTPServerExchange {
   @exclusivity(unchecked) private var connection: HTTPConnection?
   private var isStreaming = false
 
-  init(head: HTTPRequestHead, connection: HTTPConnection) {
+  init(head: consuming HTTPRequestHead, connection: HTTPConnection) {
     self.head = head
     self.connection = connection
     peerAddress = connection.peerAddress
