@@ -26,6 +26,11 @@ import Wire
     }
   }
 
+  @Test(arguments: ["0.0.0.0", "255.255.255.255", "1.20.100.9", "10.0.99.200", "127.0.0.1", "2001:db8::1", "::1", "::ffff:0:0"])
+  func addressesAsTexts(_ address: String) throws {
+    #expect(try SocketAddress(host: address, port: 80).text == (address == "::ffff:0:0" ? "0.0.0.0" : address))
+  }
+
   @Test(arguments: ["::1", "::"]) func listensOnIPv6(host: String) throws {
     try withLoop { loop in
       var addresses: [String] = []

@@ -53,12 +53,21 @@ import Wire
     ("application/vnd.api+json", true),
     ("application/problem+json ; x=y", true), ("", true), ("text/plain", false), ("application/x-www-form-urlencoded", false),
     ("application/jsonp", false), ("multipart/form-data; boundary=application/json", false), ("text/json", false),
-  ]) func contentTypes(_ type: String, _ isJSON: Bool) { #expect(GatewayService.isJSON(type) == isJSON) }
+  ]) func contentTypes(_ type: String, _ isJSON: Bool) { #expect(type.withRawBytes(GatewayService.isJSON) == isJSON) }
 
   @Test func identifiersDiffer() {
     var identifiers = Identifiers()
     let made = (0..<1000).map { _ in identifiers.next() }
     #expect(Set(made).count == 1000)
     for id in made { #expect(id.utf8.count == 32 && GatewayService.isValidRequestID(id)) }
+    let named = identifiers.next("chatcmpl-")
+    #expect(named.hasPrefix("chatcmpl-") && named.utf8.count == 41 && GatewayService.isValidRequestID(named))
+  }
+
+  @Test func hexadecimalDigits() {
+    for value: UInt64 in [0, 0x0123_4567, 0x89AB_CDEF, 0xFFFF_FFFF, 0x9A9A_A9A9, 0x0F00_F000] {
+      let text = withUnsafeBytes(of: Identifiers.digits(value)) { String(decoding: $0, as: UTF8.self) }
+      #expect(text == String(repeating: "0", count: 8 - String(value, radix: 16).count) + String(value, radix: 16))
+    }
   }
 }

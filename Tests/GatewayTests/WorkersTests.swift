@@ -31,10 +31,25 @@ import Testing
     other.waited(milliseconds: 9)
     other.failovers = 1
     one.add(other)
-    #expect(one.requests.values.sorted() == [1, 2] && one.durations["/a"]?.count == 2 && one.durations["/b"]?.count == 1)
-    #expect(one.calls.values.sorted() == [1, 2] && one.callDurations["chat"]?.count == 2)
+    #expect(
+      one.requests.sorted { $0.status < $1.status }.map(\.value) == [2, 1] && one.durations["/a"]?.count == 2
+        && one.durations["/b"]?.count == 1)
+    #expect(one.calls.sorted { $0.call < $1.call }.map(\.value) == [2, 1] && one.callDurations["chat"]?.count == 2)
     #expect(one.pieces == 3 && one.pieceInterval.count == 3 && one.queueWait.count == 1)
     #expect(one.retries == 2 && one.failovers == 1)
+  }
+
+  @Test func everyLabelIsCountedByItself() {
+    var table = LabelTable<Metrics.CallLabels, Int>()
+    for (call, outcome) in [("a", "ok"), ("b", "ok"), ("a", "failed"), ("a", "ok")] {
+      table.update(.init(call: call, outcome: outcome), initial: 10) { $0 += 1 }
+    }
+    #expect(table[.init(call: "a", outcome: "ok")] == 12 && table[.init(call: "a", outcome: "failed")] == 11)
+    #expect(table[.init(call: "b", outcome: "failed")] == nil)
+    var sum = LabelTable<Metrics.CallLabels, Int>()
+    sum.update(.init(call: "b", outcome: "ok"), initial: 0) { $0 += 1 }
+    sum.merge(table, initial: 0, +=)
+    #expect(sum.sorted { ($0.call, $0.outcome) < ($1.call, $1.outcome) }.map(\.value) == [11, 12, 12])
   }
 
   @Test func tokensHaveAVersion() {

@@ -28,6 +28,20 @@ import Testing
     #expect(!equal("\r", "-"))
   }
 
+  /// Eight bytes are compared at once: every byte at every place of a word, and behind it.
+  @Test func comparingWithoutCaseAtEveryPlace() {
+    let text: StaticString = "a-z@[`{\u{7f}m"
+    let lower = Array("a-z@[`{\u{7f}m".utf8)
+    for place in lower.indices {
+      for byte in UInt8.min...UInt8.max {
+        var bytes = lower
+        bytes[place] = byte
+        let isEqual = ASCII.lowercase(byte) == lower[place]
+        #expect(bytes.withUnsafeBytes { ASCII.equalsIgnoringCase($0, text) } == isEqual, "\(byte) at \(place)")
+      }
+    }
+  }
+
   @Test func hexadecimalDigits() {
     for byte in UInt8.min...UInt8.max {
       let text = byte < 0x80 ? String(Unicode.Scalar(byte)) : "?"

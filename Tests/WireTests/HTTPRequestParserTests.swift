@@ -114,6 +114,22 @@ struct HTTPRequestParserTests {
     }
   }
 
+  /// Values are looked through eight bytes at a time.
+  @Test func everyByteAtEveryPlaceOfAValue() {
+    for place in 0..<11 {
+      for byte in UInt8.min...UInt8.max where byte != UInt8(ascii: "\n") {
+        var value = Array("abcdefghijk".utf8)
+        value[place] = byte
+        let isFine = byte == 9 || (byte >= 0x20 && byte != 0x7F)
+        let text = Array("GET / HTTP/1.1\r\nHost: a\r\nX: ".utf8) + value + Array("\r\n\r\n".utf8)
+        var parser = HTTPRequestParser(limits: .init())
+        var consumed = 0
+        let head = text.withUnsafeBytes { try? parser.parse($0, consumed: &consumed) }
+        #expect((head != nil) == isFine, "\(byte) at \(place)")
+      }
+    }
+  }
+
   @Test func fieldsThatLookOdd() throws {
     let head = try head(with("!#$%&'*+-.^_`|~: v\r\nx: caf\u{e9}\r\ny: a\tb\r\nz:c: d\r\n"))
     #expect(head.headers["!#$%&'*+-.^_`|~"] == "v")

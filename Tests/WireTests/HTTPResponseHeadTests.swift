@@ -28,5 +28,9 @@ struct HTTPResponseHeadTests {
     var head = HTTPResponseHead(status: 200)
     head.add("x", String("a\r\nevil: b\u{0}\u{7f}\tü"))
     #expect(encoded(head) == "HTTP/1.1 200 OK\r\nx: a  evil: b   ü\r\n")
+    var plain = HTTPResponseHead(status: 200)
+    plain.add("x", String("no control byte in üall of it"))
+    plain.add("y", String("only the last one\n"))
+    #expect(encoded(plain) == "HTTP/1.1 200 OK\r\nx: no control byte in üall of it\r\ny: only the last one \r\n")
   }
 }

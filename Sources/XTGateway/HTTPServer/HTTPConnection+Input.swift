@@ -55,14 +55,13 @@ extension HTTPConnection {
     return taken
   }
 
-  private func begin(_ head: HTTPRequestHead, bytesFollow: Bool) {
+  private func begin(_ head: consuming HTTPRequestHead, bytesFollow: Bool) {
     self.bytesFollow = bytesFollow
     decoder = HTTPBodyDecoder(head.framing)
-    let exchange = HTTPServerExchange(head: head, connection: self)
-    self.exchange = exchange
     let request = HTTPConnectionState.Request(
       framing: head.framing, keepsAlive: head.keepsAlive, expectsContinue: head.expectsContinue,
       hasUnknownExpectation: head.hasUnknownExpectation)
+    exchange = HTTPServerExchange(head: head, connection: self)
     send(.headCompleted(request))
   }
 

@@ -17,7 +17,7 @@ package final class HTTPServerExchange {
   /// the socket took.
   package private(set) var responseBytes = 0
 
-  init(head: HTTPRequestHead, connection: HTTPConnection) {
+  init(head: consuming HTTPRequestHead, connection: HTTPConnection) {
     self.head = head
     self.connection = connection
     peerAddress = connection.peerAddress

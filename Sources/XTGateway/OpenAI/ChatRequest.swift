@@ -20,7 +20,7 @@ package struct ChatRequest {
 }
 
 package struct Message {
-  package enum Role: String, Sendable { case system, developer, user, assistant, tool, function }
+  package enum Role: Sendable { case system, developer, user, assistant, tool, function }
   package var role: Role
   /// The text parts, joined by line breaks.
   package var text: String
@@ -57,8 +57,9 @@ extension ChatRequest {
     do { document = try JSONDocument(parsing: body.bytes, maxDepth: limits.maxJSONDepth, maxValues: limits.maxJSONValues) } catch {
       throw RequestError(.invalidJSON, "The request's body is not valid JSON: \(error).")
     }
-    guard document.root.kind == .object else { throw RequestError(.invalidJSON, "The request's body must be a JSON object.") }
-    let fields = Fields(document.root)
+    let root = document.root
+    guard root.kind == .object else { throw RequestError(.invalidJSON, "The request's body must be a JSON object.") }
+    let fields = Fields(root, at: .request)
     try UnsupportedParameters.check(fields)
     guard let model = try fields.string("model"), !model.isEmpty else {
       throw RequestError(.invalidValue, "You must provide a model parameter.", param: "model")
@@ -92,7 +93,7 @@ extension ChatRequest {
       throw .wrongType("stop", expected: "a string or an array of strings", got: .init(value.kind))
     }
     var stops: [String] = []
-    for (index, element) in value.elements.enumerated() {
+    for (index, element) in value.eachElement.enumerated() {
       guard let text = element.string else { throw .wrongType("stop[\(index)]", expected: "a string", got: .init(element.kind)) }
       if !text.isEmpty { stops.append(text) }
     }

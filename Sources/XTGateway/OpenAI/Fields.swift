@@ -18,16 +18,18 @@ struct JSONKindName {
 
 /// Typed access to an object's members; `null` counts as absent, a wrong type is an error that names the path.
 struct Fields {
-  let object: JSONValue
-  /// Path of the object itself with a trailing dot, empty for the root.
-  let prefix: String
+  private let object: JSONValue
+  private let filter: JSONNameFilter
+  /// Of the object itself.
+  let place: ParameterPath
 
-  init(_ object: JSONValue, prefix: String = "") { (self.object, self.prefix) = (object, prefix) }
+  init(_ object: JSONValue, at place: ParameterPath) { (self.object, self.place, filter) = (object, place, object.nameFilter) }
 
-  func path(_ name: StaticString) -> String { "\(prefix)\(name)" }
+  func path(_ name: StaticString) -> String { place.member(name) }
 
   func value(_ name: StaticString) -> JSONValue? {
-    guard let value = object[name], value.kind != .null else { return nil }
+    // Nearly all of the parameters that are looked for are absent.
+    guard filter.mayHold(name), let value = object[name], value.kind != .null else { return nil }
     return value
   }
 
@@ -66,15 +68,15 @@ struct Fields {
     return number
   }
 
-  func array(_ name: StaticString) throws(RequestError) -> [JSONValue]? {
+  func array(_ name: StaticString) throws(RequestError) -> JSONValue? {
     guard let value = value(name) else { return nil }
     guard value.kind == .array else { throw .wrongType(path(name), expected: "an array", got: .init(value.kind)) }
-    return value.elements
+    return value
   }
 
   func object(_ name: StaticString) throws(RequestError) -> Fields? {
     guard let value = value(name) else { return nil }
     guard value.kind == .object else { throw .wrongType(path(name), expected: "an object", got: .init(value.kind)) }
-    return Fields(value, prefix: path(name) + ".")
+    return Fields(value, at: place.object(name))
   }
 }

@@ -8,7 +8,7 @@ struct MessageDecoder {
     guard let list = try fields.array("messages") else {
       throw RequestError(.invalidValue, "Missing required parameter: 'messages'.", param: "messages")
     }
-    guard !list.isEmpty else {
+    guard list.count > 0 else {
       throw RequestError(.invalidValue, "Invalid 'messages': expected at least one message.", param: "messages")
     }
     guard list.count <= limits.maxMessages else {
@@ -17,57 +17,66 @@ struct MessageDecoder {
     }
     var messages: [Message] = []
     messages.reserveCapacity(list.count)
-    for (index, value) in list.enumerated() { messages.append(try message(value, path: "messages[\(index)]")) }
+    for (index, value) in list.eachElement.enumerated() { messages.append(try message(value, at: .message(index))) }
     return messages
   }
 
-  private func message(_ value: JSONValue, path: String) throws(RequestError) -> Message {
-    guard value.kind == .object else { throw .wrongType(path, expected: "an object", got: .init(value.kind)) }
-    let fields = Fields(value, prefix: path + ".")
-    guard let name = try fields.string("role") else {
-      throw RequestError(.invalidValue, "Missing required parameter: '\(path).role'.", param: "\(path).role")
-    }
-    guard let role = Message.Role(rawValue: name) else {
-      throw RequestError(
-        .invalidValue,
-        "Invalid value for '\(path).role': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
-        param: "\(path).role")
-    }
+  private func message(_ value: JSONValue, at place: ParameterPath) throws(RequestError) -> Message {
+    guard value.kind == .object else { throw .wrongType(place.text, expected: "an object", got: .init(value.kind)) }
+    let fields = Fields(value, at: place)
+    let role = try role(fields)
     var message = Message(role: role, text: "", images: [])
     guard let content = fields.value("content") else {
       // An assistant's turn that only called tools has no content; anyone else has to say something.
       if role == .assistant || role == .function { return message }
       throw RequestError(
-        .invalidValue, "Invalid value for '\(path).content': expected a string or an array of parts, got null.",
-        param: "\(path).content")
+        .invalidValue, "Invalid value for '\(fields.path("content"))': expected a string or an array of parts, got null.",
+        param: fields.path("content"))
     }
     if let text = content.string {
       message.text = text
     } else if content.kind == .array {
-      try decodeParts(content.elements, path: "\(path).content", into: &message)
+      try decodeParts(content, of: place, into: &message)
     } else {
-      throw .wrongType("\(path).content", expected: "a string or an array of parts", got: .init(content.kind))
+      throw .wrongType(fields.path("content"), expected: "a string or an array of parts", got: .init(content.kind))
     }
     return message
   }
 
-  private func decodeParts(_ parts: [JSONValue], path: String, into message: inout Message) throws(RequestError) {
+  private func role(_ fields: Fields) throws(RequestError) -> Message.Role {
+    guard let value = fields.value("role") else {
+      throw RequestError(.invalidValue, "Missing required parameter: '\(fields.path("role"))'.", param: fields.path("role"))
+    }
+    guard value.kind == .string else { throw .wrongType(fields.path("role"), expected: "a string", got: .init(value.kind)) }
+    guard let role = Message.Role(value) else {
+      throw RequestError(
+        .invalidValue,
+        "Invalid value for '\(fields.path("role"))': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
+        param: fields.path("role"))
+    }
+    return role
+  }
+
+  private func decodeParts(_ parts: JSONValue, of place: ParameterPath, into message: inout Message) throws(RequestError) {
     var texts: [String] = []
-    for (index, part) in parts.enumerated() {
-      let path = "\(path)[\(index)]"
-      guard part.kind == .object else { throw .wrongType(path, expected: "an object", got: .init(part.kind)) }
-      let fields = Fields(part, prefix: path + ".")
+    for (index, part) in parts.eachElement.enumerated() {
+      let place = place.part(index)
+      guard part.kind == .object else { throw .wrongType(place.text, expected: "an object", got: .init(part.kind)) }
+      let fields = Fields(part, at: place)
       switch try fields.string("type") {
       case "text": texts.append(try required(fields, "text"))
       case "refusal": texts.append(try required(fields, "refusal"))
       case "image_url" where message.role == .user: message.images.append(try image(fields))
       case "image_url":
-        throw RequestError(.invalidValue, "Invalid '\(path)': only messages of the role 'user' may hold images.", param: path)
-      case nil: throw RequestError(.invalidValue, "Missing required parameter: '\(path).type'.", param: "\(path).type")
+        throw RequestError(
+          .invalidValue, "Invalid '\(place.text)': only messages of the role 'user' may hold images.", param: place.text)
+      case nil:
+        throw RequestError(.invalidValue, "Missing required parameter: '\(fields.path("type"))'.", param: fields.path("type"))
       case let type?:
         throw RequestError(
-          .invalidValue, "Invalid value for '\(path).type': '\(type)' is not supported; supported are 'text' and 'image_url'.",
-          param: "\(path).type")
+          .invalidValue,
+          "Invalid value for '\(fields.path("type"))': '\(type)' is not supported; supported are 'text' and 'image_url'.",
+          param: fields.path("type"))
       }
     }
     message.text = texts.joined(separator: "\n")
@@ -90,11 +99,32 @@ struct MessageDecoder {
     guard value.kind == .object else {
       throw .wrongType(fields.path("image_url"), expected: "an object or a string", got: .init(value.kind))
     }
-    let inner = Fields(value, prefix: fields.path("image_url") + ".")
+    let inner = Fields(value, at: fields.place.object("image_url"))
     guard let url = inner.value("url") else {
       throw RequestError(.invalidValue, "Missing required parameter: '\(inner.path("url"))'.", param: inner.path("url"))
     }
     guard url.kind == .string else { throw .wrongType(inner.path("url"), expected: "a string", got: .init(url.kind)) }
     return try DataURL.image(url, body: body, limits: limits, path: inner.path("url"))
+  }
+}
+
+extension Message.Role {
+  /// Nil for a value that is no role. The commonest come first.
+  fileprivate init?(_ value: JSONValue) {
+    if value.isString("user") {
+      self = .user
+    } else if value.isString("assistant") {
+      self = .assistant
+    } else if value.isString("system") {
+      self = .system
+    } else if value.isString("developer") {
+      self = .developer
+    } else if value.isString("tool") {
+      self = .tool
+    } else if value.isString("function") {
+      self = .function
+    } else {
+      return nil
+    }
   }
 }

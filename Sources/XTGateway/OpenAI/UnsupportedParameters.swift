@@ -11,11 +11,11 @@ enum UnsupportedParameters {
     }
     _ = try fields.number("top_p", in: 0...1)
     if fields.value("audio") != nil { throw refusal("audio", "audio output is not available") }
-    if let modalities = try fields.array("modalities"), modalities.contains(where: { $0.string != "text" }) {
+    if let modalities = try fields.array("modalities"), modalities.eachElement.contains(where: { $0.string != "text" }) {
       throw refusal("modalities", "only text output is available")
     }
-    if let tools = try fields.array("tools"), !tools.isEmpty { throw refusal("tools", "tool calls are not available") }
-    if let functions = try fields.array("functions"), !functions.isEmpty {
+    if let tools = try fields.array("tools"), tools.count > 0 { throw refusal("tools", "tool calls are not available") }
+    if let functions = try fields.array("functions"), functions.count > 0 {
       throw refusal("functions", "function calls are not available")
     }
     if let format = try fields.object("response_format"), try format.string("type") ?? "text" != "text" {

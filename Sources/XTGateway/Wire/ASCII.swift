@@ -16,11 +16,25 @@ package enum ASCII {
 
   /// Compares without regard to the case of ASCII letters.
   package static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
-    text.withUTF8Buffer { text in
-      guard bytes.count == text.count else { return false }
-      for index in 0..<text.count where lowercase(bytes[index]) != lowercase(text[index]) { return false }
-      return true
+    let count = text.utf8CodeUnitCount
+    guard bytes.count == count, let base = bytes.baseAddress else { return bytes.count == count }
+    let other = UnsafeRawPointer(text.utf8Start)
+    var index = 0
+    while index + 8 <= count {
+      if lowercase(ByteScan.word(base, index)) != lowercase(ByteScan.word(other, index)) { return false }
+      index += 8
     }
+    while index < count {
+      guard lowercase(bytes[index]) == lowercase(other.load(fromByteOffset: index, as: UInt8.self)) else { return false }
+      index += 1
+    }
+    return true
+  }
+
+  /// The same of eight bytes.
+  @inline(__always) private static func lowercase(_ word: UInt64) -> UInt64 {
+    let capitals = ByteScan.within(UInt8(ascii: "A"), UInt8(ascii: "Z"), word & 0x7F7F_7F7F_7F7F_7F7F) & ~word
+    return word | capitals >> 2
   }
 
   /// `A`…`Z` as `a`…`z`; any other byte as it is.

@@ -64,6 +64,8 @@ package final class ByteBuffer {
   }
 
   @inlinable package func append(_ text: String) {
+    // Without the copy that `withUTF8` needs, which nearly every text can do without.
+    if text.utf8.withContiguousStorageIfAvailable({ append(UnsafeRawBufferPointer($0)) }) != nil { return }
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }

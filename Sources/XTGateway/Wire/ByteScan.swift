@@ -27,16 +27,17 @@
       & 0x8080_8080_8080_8080
   }
 
-  /// Not 0 where a control byte (tab and DEL among them) stands in the word.
-  @inlinable @inline(__always) static func controls(_ word: UInt64) -> UInt64 {
-    let deletes = word ^ 0x7F7F_7F7F_7F7F_7F7F
-    return ((deletes &- 0x0101_0101_0101_0101) & ~deletes | (word &- 0x2020_2020_2020_2020) & ~word) & 0x8080_8080_8080_8080
-  }
-
   /// The highest bits of the backslashes.
   @inlinable @inline(__always) static func backslash(_ word: UInt64) -> UInt64 {
     let backslashes = word ^ 0x5C5C_5C5C_5C5C_5C5C
     return (backslashes &- 0x0101_0101_0101_0101) & ~backslashes & 0x8080_8080_8080_8080
+  }
+
+  /// The highest bits of the control bytes, DEL included.
+  @inline(__always) static func control(_ word: UInt64) -> UInt64 {
+    let deletes = word ^ 0x7F7F_7F7F_7F7F_7F7F
+    let controls = word &- 0x2020_2020_2020_2020
+    return ((deletes &- 0x0101_0101_0101_0101) & ~deletes | controls & ~word) & 0x8080_8080_8080_8080
   }
 
   /// As `escaped`, and the bytes that are not ASCII.

@@ -41,8 +41,8 @@ package final class AccountDesk {
   private let worker: Int
   private var waiters: [AccountPool.Ticket: any LeaseReceiver] = [:]
   private lazy var timer = makeTimer()
-  /// Tells what became of an account: for signing in again, for metrics.
-  var onOutcome: ((AccountPool.AccountIndex, LeaseOutcome) -> Void)?
+  /// The upstream does not accept an account's present token.
+  var onTokenRefused: ((AccountPool.AccountIndex) -> Void)?
   /// Takes what another loop's waiters got to that loop; false: it is closed.
   var send: ([AccountPool.Grant], _ worker: Int) -> Bool = { _, _ in false }
 
@@ -163,15 +163,17 @@ package final class AccountDesk {
   }
 
   private func release(_ account: AccountPool.AccountIndex, _ outcome: LeaseOutcome, tokenGeneration: Int?) {
-    let (news, grants) = transact { pool, now in
+    let (news, grants): (News?, [AccountPool.Grant]) = transact { pool, now in
       var outcome = outcome
       if case .tokenInvalid = outcome, tokenGeneration != pool.accounts[account].tokenGeneration { outcome = .neutral }
       let (before, breaker) = (pool.accounts[account].condition, pool.breaker.state)
       let grants = pool.release(account, outcome, now: now)
       return (News(account, pool, before: before, breaker: breaker, outcome: outcome), grants)
     }
-    report(news)
-    onOutcome?(account, news.outcome)
+    if let news {
+      report(news)
+      if news.isTokenRefused { onTokenRefused?(account) }
+    }
     carryOut(grants)
   }
 
@@ -191,15 +193,17 @@ extension AccountDesk {
     let account: Account?
     /// As it is now, if it has changed.
     let breaker: Breaker.State?
-    let outcome: LeaseOutcome
+    let isTokenRefused: Bool
 
-    init(
+    /// Nil where nothing has.
+    init?(
       _ index: AccountPool.AccountIndex, _ pool: AccountPool, before: Account.Condition, breaker: Breaker.State,
       outcome: LeaseOutcome
     ) {
+      isTokenRefused = if case .tokenInvalid = outcome { true } else { false }
+      guard pool.accounts[index].condition != before || pool.breaker.state != breaker || isTokenRefused else { return nil }
       account = pool.accounts[index].condition == before ? nil : pool.accounts[index]
       self.breaker = pool.breaker.state == breaker ? nil : pool.breaker.state
-      self.outcome = outcome
     }
   }
 

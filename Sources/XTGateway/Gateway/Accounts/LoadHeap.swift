@@ -72,10 +72,10 @@ struct LoadHeap: Sendable {
   private mutating func siftDown(_ start: Int) {
     var index = start
     while true {
+      let (left, right) = (2 * index + 1, 2 * index + 2)
       var least = index
-      for child in [2 * index + 1, 2 * index + 2] where child < heap.count && Key.isLess(heap[child].key, heap[least].key) {
-        least = child
-      }
+      if left < heap.count, Key.isLess(heap[left].key, heap[least].key) { least = left }
+      if right < heap.count, Key.isLess(heap[right].key, heap[least].key) { least = right }
       guard least != index else { return }
       swap(index, least)
       index = least

@@ -76,10 +76,11 @@ final class ChatExchange {
     if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
     stops = query.stops
     encoder = OpenAIDialect.encoder(
-      for: request, http: http, id: core.identifiers.next(), head: core.answerHead(record.requestID, client))
+      for: request, http: http, id: core.identifiers.next("chatcmpl-"), head: core.answerHead(record.requestID, client))
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: request.stream)
     timer = LoopTimer(loop: core.loop) { [unowned self] in timerFired() }
     rearm()
+    if let catalog = core.models.catalog { return catalogReady(.success(catalog)) }
     core.models.withCatalog { [self] answer in catalogReady(answer) }
   }
 
@@ -92,7 +93,7 @@ final class ChatExchange {
         return fail(.modelNotFound(name: query.model, hint: catalog.hint(for: query.model)))
       }
       if let error = FileRules.check(query, catalog: catalog, entry: entry) { return fail(.invalidRequest(error)) }
-      maxFiles = FileRules.maxFiles(for: query.model, catalog)
+      maxFiles = FileRules.maxFiles(for: entry, catalog)
       models = core.modelsToTry(entry.values)
       guard !models.isEmpty else { return fail(.modelUnavailable("it had no channel a moment ago")) }
       perform(state.modelFound(alternatives: models.count - 1))

@@ -23,11 +23,11 @@ struct CompletionResponse {
     if let encoding = head.contentEncoding, encoding.lowercased() != "identity" {
       throw .badResponse("it is encoded (\(encoding)) although nothing of the kind was asked for")
     }
-    let type = MediaType.essence(of: head.contentType ?? "")
+    let type = MediaType(head.contentType ?? "")
     switch head.status {
-    case 200 where type == "text/event-stream": kind = .eventStream
-    case 200 where type == "application/json": kind = .document
-    case 200 where type == "text/html": throw .webPage("it is a web page")
+    case 200 where type == .eventStream: kind = .eventStream
+    case 200 where type == .json: kind = .document
+    case 200 where type == .html: throw .webPage("it is a web page")
     case 200: throw .badResponse("its content type is '\(head.contentType ?? "")', not an event stream")
     case 204, 205: throw .emptyAnswer
     // A success, but of something else: the message may be worked on.

@@ -3,9 +3,7 @@ import OpenAI
 /// Which images a request may hold.
 enum FileRules {
   /// How many files one message to a model may hold. A conversation may have images from before it came to a model that takes none.
-  static func maxFiles(for model: String, _ catalog: ModelCatalog) -> Int {
-    catalog[model]?.takesImages ?? true ? catalog.maxFiles : 0
-  }
+  static func maxFiles(for entry: ModelCatalog.Entry, _ catalog: ModelCatalog) -> Int { entry.takesImages ? catalog.maxFiles : 0 }
 
   static func check(_ query: ChatQuery, catalog: ModelCatalog, entry: ModelCatalog.Entry) -> RequestError? {
     let images = query.newTurns.flatMap(\.images)

@@ -70,7 +70,7 @@ package final class GatewayCore {
       background?.care.start()
     }
     desk.send = { [shared] grants, worker in shared.mailboxes[worker].post(.grants(grants)) }
-    desk.onOutcome = { [unowned self] account, outcome in if case .tokenInvalid = outcome { perform(.renewToken(account)) } }
+    desk.onTokenRefused = { [unowned self] account in perform(.renewToken(account)) }
     sessions.onDiscard = { [unowned self] id, account in perform(.delete(session: id, account)) }
     sessions.onFirstSession = { [unowned self] account in perform(.sweep(account)) }
     sessions.touchRunning = { [unowned self] in for exchange in running.values { exchange.touchSession() } }

@@ -38,9 +38,9 @@ enum OpenAIDialect {
 }
 
 extension OpenAIDialect {
-  /// - Parameter id: unique, to become part of the completion's id.
+  /// - Parameter id: `chatcmpl-` and what makes it unique.
   static func encoder(for request: ChatRequest, http: HTTPServerExchange, id: String, head: AnswerHead) -> any AnswerEncoder {
-    let identity = CompletionIdentity(id: "chatcmpl-\(id)", created: Timestamp.unixSeconds, model: request.model)
+    let identity = CompletionIdentity(id: id, created: Timestamp.unixSeconds, model: request.model)
     guard request.stream else { return OpenAICompletionEncoder(http, head: Response.json(200, head), identity: identity) }
     return OpenAIStreamEncoder(http, head: Response.stream(head), identity: identity, includesUsage: request.includesUsage)
   }

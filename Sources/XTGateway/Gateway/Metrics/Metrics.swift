@@ -1,24 +1,24 @@
 /// What is counted while requests run. Labels are bounded: routes are templates, calls and reasons come from enumerations.
 package struct Metrics: Sendable {
-  struct RequestLabels: Hashable, Sendable {
+  struct RequestLabels: Equatable, Sendable {
     var route: String
     var status: Int
     var isStream: Bool
   }
 
-  struct CallLabels: Hashable, Sendable {
+  struct CallLabels: Equatable, Sendable {
     var call: String
     var outcome: String
   }
 
-  private(set) var requests: [RequestLabels: Int] = [:]
+  private(set) var requests = LabelTable<RequestLabels, Int>()
   private(set) var timeToFirstToken = Histogram(Histogram.latencies)
-  private(set) var durations: [String: Histogram] = [:]
+  private(set) var durations = LabelTable<String, Histogram>()
   private(set) var pieceInterval = Histogram(Histogram.latencies)
   private(set) var pieces = 0
-  private(set) var calls: [CallLabels: Int] = [:]
-  private(set) var callDurations: [String: Histogram] = [:]
-  private(set) var failures: [Blame: Int] = [:]
+  private(set) var calls = LabelTable<CallLabels, Int>()
+  private(set) var callDurations = LabelTable<String, Histogram>()
+  private(set) var failures = LabelTable<Blame, Int>()
   private(set) var queueWait = Histogram(Histogram.latencies)
   /// Further attempts of any kind, and those among them on another account.
   var retries = 0
@@ -26,10 +26,10 @@ package struct Metrics: Sendable {
 
   mutating func finished(_ record: AccessRecord, now: UInt64) {
     let status = record.isAbandoned ? 499 : record.status
-    requests[RequestLabels(route: record.route, status: status, isStream: record.isStream ?? false), default: 0] += 1
-    durations[record.route, default: Histogram(Histogram.latencies)].observe(milliseconds: now - record.startedAt)
+    requests.update(RequestLabels(route: record.route, status: status, isStream: record.isStream ?? false), initial: 0) { $0 += 1 }
+    durations.update(record.route, initial: Histogram(Histogram.latencies)) { $0.observe(milliseconds: now - record.startedAt) }
     if let first = record.firstPieceAt { timeToFirstToken.observe(milliseconds: first - record.startedAt) }
-    if let blame = record.isAbandoned ? .client : record.error?.blame { failures[blame, default: 0] += 1 }
+    if let blame = record.isAbandoned ? .client : record.error?.blame { failures.update(blame, initial: 0) { $0 += 1 } }
   }
 
   /// Pieces came, `milliseconds` after the ones before; those of one read count as coming together.
@@ -40,8 +40,8 @@ package struct Metrics: Sendable {
   }
 
   mutating func called(_ call: String, _ outcome: String, milliseconds: UInt64) {
-    calls[CallLabels(call: call, outcome: outcome), default: 0] += 1
-    callDurations[call, default: Histogram(Histogram.latencies)].observe(milliseconds: milliseconds)
+    calls.update(CallLabels(call: call, outcome: outcome), initial: 0) { $0 += 1 }
+    callDurations.update(call, initial: Histogram(Histogram.latencies)) { $0.observe(milliseconds: milliseconds) }
   }
 
   mutating func waited(milliseconds: UInt64) { queueWait.observe(milliseconds: milliseconds) }
@@ -55,14 +55,14 @@ package struct Metrics: Sendable {
 
   /// Adds what another loop has counted.
   mutating func add(_ other: Metrics) {
-    requests.merge(other.requests, uniquingKeysWith: +)
+    requests.merge(other.requests, initial: 0, +=)
     timeToFirstToken.add(other.timeToFirstToken)
-    for (route, histogram) in other.durations { durations[route, default: Histogram(Histogram.latencies)].add(histogram) }
+    durations.merge(other.durations, initial: Histogram(Histogram.latencies)) { $0.add($1) }
     pieceInterval.add(other.pieceInterval)
     pieces += other.pieces
-    calls.merge(other.calls, uniquingKeysWith: +)
-    for (call, histogram) in other.callDurations { callDurations[call, default: Histogram(Histogram.latencies)].add(histogram) }
-    failures.merge(other.failures, uniquingKeysWith: +)
+    calls.merge(other.calls, initial: 0, +=)
+    callDurations.merge(other.callDurations, initial: Histogram(Histogram.latencies)) { $0.add($1) }
+    failures.merge(other.failures, initial: 0, +=)
     queueWait.add(other.queueWait)
     retries += other.retries
     failovers += other.failovers

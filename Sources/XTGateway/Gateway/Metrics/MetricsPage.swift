@@ -28,7 +28,7 @@ struct MetricsPage {
 
   private func writeRequests() {
     text.family("xtgateway_requests_total", .counter, "Requests answered.")
-    for (labels, count) in metrics.requests.sorted(by: { ($0.key.route, $0.key.status) < ($1.key.route, $1.key.status) }) {
+    for (labels, count) in metrics.requests.sorted(by: { ($0.route, $0.status) < ($1.route, $1.status) }) {
       text.sample(
         "xtgateway_requests_total",
         [("route", labels.route), ("status", String(labels.status)), ("stream", labels.isStream ? "true" : "false")], count)
@@ -37,7 +37,7 @@ struct MetricsPage {
     text.family("xtgateway_time_to_first_token_seconds", .histogram, "From a request's head to its first piece of text.")
     text.histogram("xtgateway_time_to_first_token_seconds", [], metrics.timeToFirstToken)
     text.family("xtgateway_request_duration_seconds", .histogram, "From a request's head to the end of its answer.")
-    for (route, histogram) in metrics.durations.sorted(by: { $0.key < $1.key }) {
+    for (route, histogram) in metrics.durations.sorted(by: <) {
       text.histogram("xtgateway_request_duration_seconds", [("route", route)], histogram)
     }
     text.family("xtgateway_piece_interval_seconds", .histogram, "Between pieces of one answer, as they come from the upstream.")
@@ -52,11 +52,11 @@ struct MetricsPage {
 
   private func writeUpstream() {
     text.family("xtgateway_upstream_requests_total", .counter, "Calls to the upstream, by what became of them.")
-    for (labels, count) in metrics.calls.sorted(by: { ($0.key.call, $0.key.outcome) < ($1.key.call, $1.key.outcome) }) {
+    for (labels, count) in metrics.calls.sorted(by: { ($0.call, $0.outcome) < ($1.call, $1.outcome) }) {
       text.sample("xtgateway_upstream_requests_total", [("call", labels.call), ("outcome", labels.outcome)], count)
     }
     text.family("xtgateway_upstream_duration_seconds", .histogram, "How long calls to the upstream took.")
-    for (call, histogram) in metrics.callDurations.sorted(by: { $0.key < $1.key }) {
+    for (call, histogram) in metrics.callDurations.sorted(by: <) {
       text.histogram("xtgateway_upstream_duration_seconds", [("call", call)], histogram)
     }
     text.single("xtgateway_retries_total", .counter, "Further attempts at a request, for whatever reason.", Double(metrics.retries))

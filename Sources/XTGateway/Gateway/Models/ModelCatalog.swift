@@ -2,8 +2,8 @@ import OpenAI
 import Wire
 import XSTech
 
-/// The models on offer, made from the upstream's list and the configuration. A value: a refresh makes a new one.
-package struct ModelCatalog: Sendable {
+/// The models on offer, made from the upstream's list and the configuration. It never changes: a refresh makes a new one.
+package final class ModelCatalog: Sendable {
   package struct Entry: Sendable, Equatable {
     package let id: String
     /// The upstream's values in order of preference, all of them on offer.
@@ -11,15 +11,15 @@ package struct ModelCatalog: Sendable {
     package let takesImages: Bool
   }
 
-  package private(set) var entries: [Entry] = []
-  private var indexByID: [String: Int] = [:]
+  package let entries: [Entry]
+  private let indexByID: [String: Int]
   package let defaultModel: String?
   package let maxFiles: Int
   package let maxImageBytes: Int
   /// `GET /v1/models`, encoded once.
   package let listBody: [UInt8]
   /// What the operator should know: aliases without a model.
-  package private(set) var warnings: [String] = []
+  package let warnings: [String]
 
   package init(_ list: ModelList, configuration: Configuration) {
     defaultModel = list.defaultModel
@@ -28,6 +28,7 @@ package struct ModelCatalog: Sendable {
     let credits = Set(configuration.models.credits)
     var offered: [String: Model] = [:]
     var found: [Entry] = []
+    var warnings: [String] = []
     for model in list.models where credits.contains(model.price) && offered.updateValue(model, forKey: model.value) == nil {
       found.append(Entry(id: configuration.models.prefix + model.value, values: [model.value], takesImages: model.takesImages))
     }
@@ -41,7 +42,8 @@ package struct ModelCatalog: Sendable {
       found.append(Entry(id: alias.name, values: values, takesImages: offered[first]?.takesImages ?? true))
     }
     entries = found
-    for (index, entry) in found.enumerated() { indexByID[entry.id] = index }
+    indexByID = Dictionary(found.enumerated().map { ($1.id, $0) }) { $1 }
+    self.warnings = warnings
     let body = ByteBuffer()
     ModelObject.writeList(found.map { ModelObject(id: $0.id) }, to: body)
     listBody = Array(body.bytes)

@@ -14,7 +14,7 @@ package struct ModelHealth: Sendable {
 
   /// When the model may be asked for again; nil: now.
   package func coolsUntil(_ model: String, _ now: UInt64) -> UInt64? {
-    guard let ailment = ailing[model], ailment.until > now else { return nil }
+    guard !ailing.isEmpty, let ailment = ailing[model], ailment.until > now else { return nil }
     return ailment.until
   }
 
@@ -25,5 +25,8 @@ package struct ModelHealth: Sendable {
     ailing[model] = Ailment(until: now + min(longest, shortest << UInt64(min(strikes, 20))), strikes: strikes + 1)
   }
 
-  package mutating func succeeded(_ model: String) { ailing[model] = nil }
+  package mutating func succeeded(_ model: String) {
+    // Nearly always all are well, and a look whether one is not costs a hash.
+    if !ailing.isEmpty { ailing[model] = nil }
+  }
 }

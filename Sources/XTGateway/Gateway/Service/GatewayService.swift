@@ -13,24 +13,25 @@ package final class GatewayService: HTTPService {
   }
 
   package func requestStarted(_ http: HTTPServerExchange) {
-    let route = Route(path: http.head.path).flatMap(existing)
+    let head = http.head
+    let route = Route(path: head.path).flatMap(existing)
     var record = AccessRecord(
-      requestID: requestID(http.head), method: http.head.method.text, route: route?.template ?? "other",
-      client: clientAddress(of: http.peerAddress, http.head.headers, trusted: trustedProxies), startedAt: core.loop.now)
-    guard let route else { return refuse(.unknownURL(path: http.head.path), http, &record) }
-    if http.head.method == .options {
+      requestID: requestID(head), method: head.method.text, route: route?.template ?? "other",
+      client: clientAddress(of: http.peerAddress, head.headers, trusted: trustedProxies), startedAt: core.loop.now)
+    guard let route else { return refuse(.unknownURL(path: head.path), http, &record) }
+    if head.method == .options {
       return respond(Response.preflight(core.answerHead(record.requestID, nil), allow: route.allowed), ByteBuffer(), http, &record)
     }
-    guard route.allows(http.head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
+    guard route.allows(head.method) else { return refuse(.methodNotAllowed(allowed: route.allowed), http, &record) }
     guard route != .health else { return sendHealth(http, &record) }
     if case .admin(let route) = route { return sendAdmin(route, http, &record) }
     guard route != .metrics else { return sendMetrics(http, &record) }
-    guard case .client(let client) = core.keys.check(http.head.headers) else { return refuse(.invalidAPIKey, http, &record) }
+    guard case .client(let client) = core.keys.check(head.headers) else { return refuse(.invalidAPIKey, http, &record) }
     record.key = client.name
     switch route {
     case .health, .server, .admin, .metrics: break
     case .models, .model: sendModels(route, http, record)
-    case .chatCompletions: startChat(http, record, client)
+    case .chatCompletions: startChat(http, head, &record, client)
     }
   }
 
@@ -40,7 +41,7 @@ package final class GatewayService: HTTPService {
     var record =
       (exchange?.delegate as? ChatExchange)?.record
       ?? AccessRecord(
-        requestID: head.map(requestID) ?? "req_\(core.identifiers.next())", method: head?.method.text ?? "",
+        requestID: head.map(requestID) ?? core.identifiers.next("req_"), method: head?.method.text ?? "",
         route: head.flatMap { Route(path: $0.path)?.template } ?? "other",
         client: clientAddress(of: peerAddress, head?.headers, trusted: trustedProxies),
         startedAt: core.loop.now)
@@ -56,10 +57,11 @@ package final class GatewayService: HTTPService {
 
   // MARK: Routes
 
-  private func startChat(_ http: HTTPServerExchange, _ record: AccessRecord, _ client: ClientIdentity) {
-    var record = record
-    if let type = http.head.headers["content-type"], !Self.isJSON(type) {
-      return refuse(.unsupportedMediaType(type), http, &record)
+  private func startChat(
+    _ http: HTTPServerExchange, _ head: HTTPRequestHead, _ record: inout AccessRecord, _ client: ClientIdentity
+  ) {
+    guard head.headers.withValue("content-type", Self.isJSON) ?? true else {
+      return refuse(.unsupportedMediaType(head.headers["content-type"] ?? ""), http, &record)
     }
     if let error = core.begin(client).map(GatewayError.keyLimited) {
       return refuse(error, http, &record, client)
@@ -156,7 +158,7 @@ package final class GatewayService: HTTPService {
 
   private func requestID(_ head: HTTPRequestHead) -> String {
     if let id = head.headers["x-request-id"], Self.isValidRequestID(id) { return id }
-    return "req_\(core.identifiers.next())"
+    return core.identifiers.next("req_")
   }
 
   /// `[A-Za-z0-9._-]{1,128}`
@@ -173,8 +175,10 @@ package final class GatewayService: HTTPService {
   }
 
   /// `application/json`, or a type that ends with `+json` (RFC 6839, section 3.1), parameters ignored.
-  static func isJSON(_ contentType: String) -> Bool {
-    let type = MediaType.essence(of: contentType)
-    return type.isEmpty || type == "application/json" || type.hasSuffix("+json")
+  static func isJSON(_ contentType: UnsafeRawBufferPointer) -> Bool {
+    switch MediaType(contentType) {
+    case .none, .json, .basedOnJSON: true
+    case .eventStream, .html, .other: false
+    }
   }
 }

@@ -14,16 +14,14 @@ enum Route: Equatable {
 
   init?(path: String) {
     switch path {
+    case "/v1/chat/completions", "/chat/completions": self = .chatCompletions
+    case "/v1/models", "/models": self = .models
     case "*": self = .server
     case "/health", "/v1/health": self = .health
     case "/metrics": self = .metrics
     default:
       let rest = path.hasPrefix("/v1/") ? path.dropFirst(3) : path[...]
-      if rest == "/models" {
-        self = .models
-      } else if rest == "/chat/completions" {
-        self = .chatCompletions
-      } else if rest.hasPrefix("/models/"), rest.utf8.count > 8, let id = PercentEncoding.decode(rest.dropFirst(8)) {
+      if rest.hasPrefix("/models/"), rest.utf8.count > 8, let id = PercentEncoding.decode(rest.dropFirst(8)) {
         self = .model(id: id)
       } else if let route = AdminService.Route(path: path) {
         self = .admin(route)

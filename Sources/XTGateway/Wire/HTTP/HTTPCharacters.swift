@@ -18,6 +18,28 @@ enum HTTPCharacters {
     (byte >= 0x20 && byte != 0x7F) || byte == 0x09
   }
 
+  /// The same of a whole value, which hardly ever holds a tab.
+  static func isFieldValue(_ value: UnsafeRawBufferPointer) -> Bool {
+    guard hasControl(value) else { return true }
+    for byte in value where !isFieldValue(byte) { return false }
+    return true
+  }
+
+  /// Whether there is a control byte, tabs included: looked for eight bytes at a time.
+  static func hasControl(_ text: UnsafeRawBufferPointer) -> Bool {
+    guard let base = text.baseAddress else { return false }
+    var index = 0
+    while index + 8 <= text.count {
+      if ByteScan.control(ByteScan.word(base, index)) != 0 { return true }
+      index += 8
+    }
+    while index < text.count {
+      if text[index] < 0x20 || text[index] == 0x7F { return true }
+      index += 1
+    }
+    return false
+  }
+
   /// What may stand in a request target. Wider than RFC 3986 by the printable characters that browsers leave as they are
   /// (`"`, `<`, `>`, `\`, `^`, `` ` ``, `{`, `|`, `}`); `#` is refused, since no form of a target has a fragment (RFC 9112, section 3.2).
   @inline(__always) static func isTarget(_ byte: UInt8) -> Bool {

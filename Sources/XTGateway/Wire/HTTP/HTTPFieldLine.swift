@@ -11,21 +11,9 @@ enum HTTPFieldLine {
     var end = line.count
     while start < end, HTTPCharacters.isWhiteSpace(line[start]) { start += 1 }
     while end > start, HTTPCharacters.isWhiteSpace(line[end - 1]) { end -= 1 }
-    guard isValue(line, start, end) else { throw .malformed("a field value holds a control character") }
-    return (0..<colon, start..<end)
-  }
-
-  private static func isValue(_ line: UnsafeRawBufferPointer, _ start: Int, _ end: Int) -> Bool {
-    guard let base = line.baseAddress else { return true }
-    var index = start
-    while index < end {
-      if index + 8 <= end, ByteScan.controls(ByteScan.word(base, index)) == 0 {
-        index += 8
-      } else {
-        guard HTTPCharacters.isFieldValue(line[index]) else { return false }
-        index += 1
-      }
+    guard HTTPCharacters.isFieldValue(UnsafeRawBufferPointer(rebasing: line[start..<end])) else {
+      throw .malformed("a field value holds a control character")
     }
-    return true
+    return (0..<colon, start..<end)
   }
 }

@@ -20,18 +20,17 @@ package enum HTTPMethod: Equatable, Sendable {
 
   /// Methods are case-sensitive (RFC 9110, section 9.1): `get` is a token that nobody knows.
   init(token: UnsafeRawBufferPointer) {
-    let text = String(decoding: token, as: UTF8.self)
-    switch text {
-    case "GET": self = .get
-    case "HEAD": self = .head
-    case "POST": self = .post
-    case "PUT": self = .put
-    case "DELETE": self = .delete
-    case "OPTIONS": self = .options
-    case "PATCH": self = .patch
-    case "TRACE": self = .trace
-    case "CONNECT": self = .connect
-    default: self = .other(text)
+    switch token.count {
+    case 3 where token.starts(withText: "GET"): self = .get
+    case 3 where token.starts(withText: "PUT"): self = .put
+    case 4 where token.starts(withText: "POST"): self = .post
+    case 4 where token.starts(withText: "HEAD"): self = .head
+    case 5 where token.starts(withText: "PATCH"): self = .patch
+    case 5 where token.starts(withText: "TRACE"): self = .trace
+    case 6 where token.starts(withText: "DELETE"): self = .delete
+    case 7 where token.starts(withText: "OPTIONS"): self = .options
+    case 7 where token.starts(withText: "CONNECT"): self = .connect
+    default: self = .other(String(decoding: token, as: UTF8.self))
     }
   }
 }

@@ -6,8 +6,8 @@
 
 /// Reads the heads of requests from bytes that come in pieces of any size.
 ///
-/// It goes line by line: `memchr` for the line feed, and only the unfinished rest of a line outlives a call. The result never
-/// depends on how the bytes were split. After an error it must not be used again.
+/// It goes line by line: `memchr` for the line feed. A line is read where it came; only the unfinished rest of one is kept for the next
+/// call. The result never depends on how the bytes were split. After an error it must not be used again.
 package struct HTTPRequestParser: ~Copyable {
   package struct Limits: Sendable {
     /// Bytes of a whole head, request line included (431, or 414 in the request line).
@@ -35,11 +35,11 @@ package struct HTTPRequestParser: ~Copyable {
 
   private let limits: Limits
   private var state = State.start
-  /// Whole field lines without their ends, then the part of the current line that has arrived.
+  /// Whole field lines without their ends.
   private var block: [UInt8] = []
   private var index: [HTTPHeaders.Field] = []
-  /// Where the current line begins in `block`.
-  private var lineStart = 0
+  /// What earlier calls brought of the current line.
+  private var lineBegin: [UInt8] = []
   /// Bytes of this head so far, line ends included.
   private var headBytes = 0
   private var requestLine: HTTPRequestLine?
@@ -48,7 +48,7 @@ package struct HTTPRequestParser: ~Copyable {
   package init(limits: Limits) { self.limits = limits }
 
   /// Whether a byte of an unfinished head has been taken. An empty line in front of it does not count.
-  package var isMidHead: Bool { headBytes > (block.first == HTTPCharacters.carriageReturn ? 1 : 0) }
+  package var isMidHead: Bool { headBytes > (lineBegin.first == HTTPCharacters.carriageReturn ? 1 : 0) }
 
   /// Takes bytes up to the end of a head.
   /// - Parameter consumed: how many bytes of `input` were taken: all of them where no head is complete yet.
@@ -58,33 +58,45 @@ package struct HTTPRequestParser: ~Copyable {
     while consumed < input.count {
       let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])
       guard let lineFeed = memchr(rest.baseAddress!, Int32(HTTPCharacters.lineFeed), rest.count) else {
-        try keep(rest)
+        try admit(rest)
+        lineBegin.append(contentsOf: rest)
         consumed = input.count
         return nil
       }
       let length = UnsafeRawPointer(lineFeed) - rest.baseAddress!
-      try keep(UnsafeRawBufferPointer(rebasing: rest[...length]))
       consumed += length + 1
-      if try endLine() { return try finish() }
+      if try take(UnsafeRawBufferPointer(rebasing: rest[...length])) { return try finish() }
     }
     return nil
   }
 
-  /// Appends a piece of a line, its line feed included, to the block. The limits are checked here, before the line is looked at, so
-  /// that a line which comes in pieces fails like one that comes whole.
-  private mutating func keep(_ piece: UnsafeRawBufferPointer) throws(HTTPRequestError) {
-    if block.isEmpty, state != .fields { try checkFirst(piece[0]) }
+  /// The end of a line, or a whole one, its line feed included.
+  /// - Returns: whether this was the empty line at the end of the head.
+  private mutating func take(_ piece: UnsafeRawBufferPointer) throws(HTTPRequestError) -> Bool {
+    try admit(piece)
+    guard !lineBegin.isEmpty else { return try endLine(piece) }
+    var line = lineBegin
+    line.append(contentsOf: piece)
+    lineBegin = []
+    let result: Result<Bool, HTTPRequestError> = line.withUnsafeBytes { line in
+      do throws(HTTPRequestError) { return .success(try endLine(line)) } catch { return .failure(error) }
+    }
+    return try result.get()
+  }
+
+  /// Counts a piece of a line, its line feed included. The limits are checked here, before the line is looked at, so that a line which
+  /// comes in pieces fails like one that comes whole.
+  private mutating func admit(_ piece: UnsafeRawBufferPointer) throws(HTTPRequestError) {
+    if lineBegin.isEmpty, state != .fields { try checkFirst(piece[0]) }
     headBytes += piece.count
     switch state {
     case .start, .afterEmptyLine:
       // Room for the method, the version, the spaces and the line's end.
       let longest = limits.maxURLBytes + HTTPRequestLine.longestMethod + 12
-      guard block.count + piece.count <= min(longest, limits.maxHeaderBytes) else { throw .targetTooLong }
+      guard lineBegin.count + piece.count <= min(longest, limits.maxHeaderBytes) else { throw .targetTooLong }
     case .fields:
       guard headBytes <= limits.maxHeaderBytes else { throw .headerTooLarge }
     }
-    if block.isEmpty { block.reserveCapacity(min(max(piece.count, 512), limits.maxHeaderBytes)) }
-    block.append(contentsOf: piece)
   }
 
   /// Nothing but a method or an empty line can begin with this byte; a TLS hello, for one, is refused without waiting for a line feed.
@@ -93,11 +105,11 @@ package struct HTTPRequestParser: ~Copyable {
     guard HTTPCharacters.isToken(byte) || mayBeEmpty else { throw .malformed("this is not an HTTP request") }
   }
 
-  /// - Returns: whether this was the empty line at the end of the head.
-  private mutating func endLine() throws(HTTPRequestError) -> Bool {
-    let end = block.count - 2
-    guard end >= lineStart, block[end] == HTTPCharacters.carriageReturn else { throw .malformed("a line does not end with CR LF") }
-    block.removeLast(2)
+  /// - Parameter whole: a line with its line feed.
+  private mutating func endLine(_ whole: UnsafeRawBufferPointer) throws(HTTPRequestError) -> Bool {
+    let end = whole.count - 2
+    guard end >= 0, whole[end] == HTTPCharacters.carriageReturn else { throw .malformed("a line does not end with CR LF") }
+    let line = UnsafeRawBufferPointer(rebasing: whole[..<end])
     switch state {
     case .start where end == 0:
       // It counts towards no limit and not as the beginning of a request.
@@ -105,42 +117,36 @@ package struct HTTPRequestParser: ~Copyable {
       state = .afterEmptyLine
       return false
     case .start, .afterEmptyLine:
-      requestLine = try parseRequestLine()
-      block.removeAll(keepingCapacity: true)
+      requestLine = try HTTPRequestLine(line, maxURLBytes: limits.maxURLBytes)
       state = .fields
       return false
     case .fields:
-      guard end > lineStart else { return true }
-      try parseField(end: end)
-      lineStart = end
+      guard end > 0 else { return true }
+      try parseField(line)
       return false
     }
   }
 
-  private func parseRequestLine() throws(HTTPRequestError) -> HTTPRequestLine {
-    try withBytes(block, from: 0) { bytes throws(HTTPRequestError) in
-      try HTTPRequestLine(bytes, maxURLBytes: limits.maxURLBytes)
-    }
-  }
-
-  private mutating func parseField(end: Int) throws(HTTPRequestError) {
+  private mutating func parseField(_ line: UnsafeRawBufferPointer) throws(HTTPRequestError) {
     guard index.count < limits.maxHeaders else { throw .headerTooLarge }
-    let field = try withBytes(block, from: lineStart) { line throws(HTTPRequestError) in
-      let parts = try HTTPFieldLine.split(line)
-      try framing.note(
-        name: UnsafeRawBufferPointer(rebasing: line[parts.name]), value: UnsafeRawBufferPointer(rebasing: line[parts.value]))
-      return parts
+    let parts = try HTTPFieldLine.split(line)
+    try framing.note(
+      name: UnsafeRawBufferPointer(rebasing: line[parts.name]), value: UnsafeRawBufferPointer(rebasing: line[parts.value]))
+    if index.isEmpty {
+      index.reserveCapacity(min(12, limits.maxHeaders))
+      block.reserveCapacity(min(max(line.count, 512), limits.maxHeaderBytes))
     }
-    if index.isEmpty { index.reserveCapacity(min(12, limits.maxHeaders)) }
-    index.append(HTTPHeaders.Field(name: inBlock(field.name), value: inBlock(field.value)))
+    let start = UInt32(block.count)
+    block.append(contentsOf: line)
+    index.append(HTTPHeaders.Field(name: Self.range(parts.name, from: start), value: Self.range(parts.value, from: start)))
   }
 
-  private func inBlock(_ range: Range<Int>) -> Range<UInt32> {
-    UInt32(lineStart + range.lowerBound)..<UInt32(lineStart + range.upperBound)
+  private static func range(_ range: Range<Int>, from start: UInt32) -> Range<UInt32> {
+    start + UInt32(range.lowerBound)..<start + UInt32(range.upperBound)
   }
 
   private mutating func finish() throws(HTTPRequestError) -> HTTPRequestHead {
-    guard let requestLine else { preconditionFailure("a head cannot end before its request line") }
+    guard let requestLine = requestLine.take() else { preconditionFailure("a head cannot end before its request line") }
     let minorVersion = requestLine.minorVersion
     let bodyFraming = try framing.framing(minorVersion: minorVersion)
     let head = HTTPRequestHead(
@@ -157,23 +163,7 @@ package struct HTTPRequestParser: ~Copyable {
     state = .start
     block = []
     index = []
-    lineStart = 0
     headBytes = 0
-    requestLine = nil
     framing = HTTPFraming()
   }
-}
-
-/// `withUnsafeBytes` with a typed error.
-private func withBytes<R>(
-  _ block: [UInt8], from start: Int, _ body: (UnsafeRawBufferPointer) throws(HTTPRequestError) -> R
-) throws(HTTPRequestError) -> R {
-  let result: Result<R, HTTPRequestError> = block.withUnsafeBytes { bytes in
-    do throws(HTTPRequestError) {
-      return .success(try body(UnsafeRawBufferPointer(rebasing: bytes[start...])))
-    } catch {
-      return .failure(error)
-    }
-  }
-  return try result.get()
 }

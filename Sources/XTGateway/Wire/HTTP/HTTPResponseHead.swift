@@ -17,14 +17,17 @@ package struct HTTPResponseHead {
 
   /// Complete lines, each with its CRLF, made once and reused (`"cache-control: no-cache\r\n"`). Not checked.
   package mutating func add(lines text: StaticString) {
+    if lines.isEmpty { lines.reserveCapacity(512) }
     lines.append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   private mutating func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) {
-    if lines.isEmpty { lines.reserveCapacity(256) }
     add(lines: name)
     add(lines: ": ")
-    for byte in value { lines.append(byte < 0x20 || byte == 0x7F ? UInt8(ascii: " ") : byte) }
+    let start = lines.count
+    lines.append(contentsOf: value)
+    guard HTTPCharacters.hasControl(value) else { return add(lines: "\r\n") }
+    for index in start..<lines.count where lines[index] < 0x20 || lines[index] == 0x7F { lines[index] = UInt8(ascii: " ") }
     add(lines: "\r\n")
   }
 
