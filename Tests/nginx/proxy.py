@@ -26,14 +26,15 @@ http {{
     types {{ text/event-stream sse; application/json json; }}
     gzip on;
     gzip_types text/plain application/json text/event-stream;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+    {temporary}
     include {folder}/xtgateway.conf;
 }}
 """
+
+
+def temporary(folder):
+    """Directives that keep what nginx puts down out of the system's folders, which need not exist."""
+    return " ".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
 
 
 def make_certificate(folder):
@@ -67,7 +68,7 @@ class Nginx(programs.Program):
             ("/var/log/nginx", str(folder)),
         ])
         (folder / "xtgateway.conf").write_text(text)
-        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, user=getpass.getuser()))
+        (folder / "nginx.conf").write_text(MAIN.format(folder=folder, temporary=temporary(folder), user=getpass.getuser()))
         super().__init__(folder, "nginx", ["nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
         programs.wait_until(self._listens, "nginx")
 

@@ -8,6 +8,7 @@ import subprocess
 
 import programs
 import pytest
+from proxy import temporary
 
 DOCKER = programs.PROJECT / "docker"
 
@@ -63,7 +64,7 @@ def test_nginx_takes_what_its_image_makes_of_the_projects_file(tmp_path):
     made.write_text(text.replace("server gateway:8000 resolve", "server 127.0.0.1:8000"))
     main = (DOCKER / "nginx/nginx.conf").read_text()
     for old, new in [("user nginx;", ""), ("/run/nginx.pid", f"{tmp_path}/pid"), ("/etc/nginx/conf.d", str(tmp_path)),
-                     ("include /etc/nginx/mime.types;", "")]:
+                     ("include /etc/nginx/mime.types;", ""), ("http {", f"http {{ {temporary(tmp_path)}")]:
         assert old in main
         main = main.replace(old, new)
     (tmp_path / "nginx.conf").write_text(main)

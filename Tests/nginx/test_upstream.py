@@ -10,6 +10,7 @@ import pytest
 from async_client import Client
 from chat import MODEL, PATH, body, numbers, stream
 from programs import API_KEY, wait_until
+from proxy import temporary
 from rawhttp import Connection, Response, Stream
 
 STREAMS = 100
@@ -24,11 +25,7 @@ events {{ worker_connections 2048; }}
 http {{
     log_format seen "$server_protocol $connection $status $request_method $uri";
     access_log {folder}/access.log seen;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
+    {temporary}
     client_max_body_size 64m;
     server {{
         listen 127.0.0.1:{port} ssl http2 backlog=1024;
@@ -53,7 +50,7 @@ class Front(programs.Program):
         folder.mkdir(parents=True)
         self.folder, self.port = folder, programs.free_port()
         self.url = f"https://127.0.0.1:{self.port}"
-        text = MAIN.format(user=getpass.getuser(), folder=folder, port=self.port, certificate=certificate, upstream=upstream)
+        text = MAIN.format(user=getpass.getuser(), folder=folder, temporary=temporary(folder), port=self.port, certificate=certificate, upstream=upstream)
         (folder / "nginx.conf").write_text(text)
         super().__init__(folder, "nginx", ["nginx", "-e", folder / "error.log", "-p", folder, "-c", folder / "nginx.conf"])
         wait_until(self._listens, "nginx")
