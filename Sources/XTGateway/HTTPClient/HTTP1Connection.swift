@@ -6,18 +6,19 @@ import Wire
 ///
 /// It is watched for reading all its life, also while it is idle: to forget and learn a socket again costs two system calls each.
 final class HTTP1Connection {
+  // First what every chunk touches.
   private let client: HTTPClient
-  /// Where it leads, and the present request's own prefix.
-  @exclusivity(unchecked) private var origin: HTTPBaseURL.Parts
-  private let channel: ByteChannel
   private var poll: PollHandle?
   /// The present one; nil while idle, and once closed.
   @exclusivity(unchecked) private var transfer: HTTPTransfer?
+  private let channel: ByteChannel
   @exclusivity(unchecked) private var parser: HTTPResponseParser
   /// What is still to be sent.
   @exclusivity(unchecked) private var output: RequestOutput?
   /// What was read and may not be handed out yet.
   @exclusivity(unchecked) private var held: ByteBuffer?
+  /// Where it leads, and the present request's own prefix.
+  @exclusivity(unchecked) private var origin: HTTPBaseURL.Parts
   /// Sending failed; what the upstream has said before that is read first.
   @exclusivity(unchecked) private var sendFailure: ByteChannel.Failure?
   /// Whether anything of the present request was sent.
@@ -209,6 +210,10 @@ final class HTTP1Connection {
   /// Returns whether more can be read. `bytes` is overwritten.
   private func receive(_ bytes: UnsafeMutableRawBufferPointer, _ transfer: HTTPTransfer) -> Bool {
     var rest = UnsafeRawBufferPointer(bytes)
+    if !transfer.isPaused, let chunk = parser.takeSingleChunk(rest) {
+      transfer.tell(chunk)
+      return self.transfer != nil && !transfer.isPaused
+    }
     var body = GatheredBody()
     while true {
       let event: HTTPResponseParser.Event

@@ -16,15 +16,15 @@ package final class HTTPTransfer {
     case ended
   }
 
-  let request: HTTPClientRequest
-  let client: HTTPClient
+  @exclusivity(unchecked) private var delegate: (any HTTPTransferDelegate)?
+  /// No more bytes are handed out until `resume`.
+  @exclusivity(unchecked) package private(set) var isPaused = false
+  @exclusivity(unchecked) private(set) var isCancelled = false
   @exclusivity(unchecked) var state = State.waiting
   /// Where the client keeps it.
   @exclusivity(unchecked) var index = 0
-  @exclusivity(unchecked) private var delegate: (any HTTPTransferDelegate)?
-  @exclusivity(unchecked) private(set) var isCancelled = false
-  /// No more bytes are handed out until `resume`.
-  @exclusivity(unchecked) package private(set) var isPaused = false
+  let client: HTTPClient
+  let request: HTTPClientRequest
 
   init(_ request: HTTPClientRequest, client: HTTPClient, delegate: any HTTPTransferDelegate) {
     (self.request, self.client, self.delegate) = (request, client, delegate)

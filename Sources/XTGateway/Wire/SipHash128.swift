@@ -70,6 +70,6 @@ package struct SipHash128: Sendable {
       v2 = Self.rotate(v2, 32)
     }
 
-    @inline(__always) private static func rotate(_ word: UInt64, _ by: UInt64) -> UInt64 { word << by | word >> (64 - by) }
+    @inline(__always) private static func rotate(_ word: UInt64, _ by: UInt64) -> UInt64 { word &<< by | word &>> (64 &- by) }
   }
 }

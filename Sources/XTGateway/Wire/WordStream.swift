@@ -7,21 +7,28 @@ struct WordStream: Sendable {
 
   @inline(__always) mutating func feed(_ bytes: UnsafeRawBufferPointer, _ take: (UInt64) -> Void) {
     guard let base = bytes.baseAddress else { return }
-    let shift = UInt64(count & 7) * 8
+    let shift = UInt64(count & 7) &* 8
     var index = 0
-    while index + 8 <= bytes.count {
-      let word = ByteScan.word(base, index)
-      take(shift == 0 ? word : tail | word << shift)
-      if shift != 0 { tail = word >> (64 - shift) }
-      index += 8
+    if shift == 0 {
+      while index &+ 8 <= bytes.count {
+        take(ByteScan.word(base, index))
+        index &+= 8
+      }
+    } else {
+      while index &+ 8 <= bytes.count {
+        let word = ByteScan.word(base, index)
+        take(tail | word &<< shift)
+        tail = word &>> (64 &- shift)
+        index &+= 8
+      }
     }
-    let rest = bytes.count - index
+    let rest = bytes.count &- index
     if rest > 0 {
       let word = ByteScan.lastBytes(base, bytes.count, rest)
-      tail |= word << shift
-      if count & 7 + rest >= 8 {
+      tail |= word &<< shift
+      if count & 7 &+ rest >= 8 {
         take(tail)
-        tail = shift == 0 ? 0 : word >> (64 - shift)
+        tail = shift == 0 ? 0 : word &>> (64 &- shift)
       }
     }
     count &+= bytes.count

@@ -33,20 +33,19 @@ package struct AnswerFilter: ~Copyable {
   }
 
   private var phase = Phase.front
-  private let stops: [[UInt8]]
+  package private(set) var hasReasoning = false
   /// Decoded text held back.
   private var held = LazyByteBuffer()
   /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
   private var halfPair = LazyByteBuffer()
+  private let stops: [[UInt8]]
   private let scratch: AnswerScratch
-
   /// Bytes of decoded text that came in all, tags included.
   package private(set) var received = 0
   private var all: AnswerDigest
   private let emptyDigest: AnswerDigest
   /// Of the content alone, once there was reasoning.
   private var contentOnly: AnswerDigest?
-  package private(set) var hasReasoning = false
 
   package init(stops: [String], digest: AnswerDigest, scratch: AnswerScratch) {
     self.stops = stops.map { Array($0.utf8) }

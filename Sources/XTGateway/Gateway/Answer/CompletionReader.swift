@@ -3,7 +3,8 @@ import XSTech
 
 /// What the filter lets through goes to the dialect's encoder.
 struct EncoderSink: AnswerSink {
-  private let encoder: any AnswerEncoder
+  // Not counted: a sink lives during a call whose caller holds the encoder.
+  private unowned(unsafe) let encoder: any AnswerEncoder
 
   init(_ encoder: any AnswerEncoder) { self.encoder = encoder }
 
@@ -97,13 +98,13 @@ package struct CompletionReader: ~Copyable {
 
 /// Reads one event after the other.
 private struct EventReader: ~Copyable {
-  var filter: AnswerFilter
-  let classifier: FailureClassifier
   private(set) var pieces = 0
-  private(set) var usage: Usage?
-  private(set) var recorded = Recorded.nothing
   /// Of the pieces as they came.
   private var fingerprint: TextFingerprint
+  var filter: AnswerFilter
+  let classifier: FailureClassifier
+  private(set) var usage: Usage?
+  private(set) var recorded = Recorded.nothing
   private let noPieces: TextFingerprint
 
   /// What the record says the answer was.

@@ -66,10 +66,14 @@ extension ChatExchange: HTTPTransferDelegate {
 
   private func spoke(_ pieces: Int) {
     let now = core.loop.now
-    core.metrics.received(pieces: pieces, after: lastPiecesAt.map { now - $0 })
+    if let lastPiecesAt {
+      core.metrics.received(pieces: pieces, after: now - lastPiecesAt)
+    } else {
+      core.metrics.received(pieces: pieces, after: nil)
+      record.firstPieceAt = now
+    }
     lastPiecesAt = now
     clock.spoke(now)
-    if record.firstPieceAt == nil { record.firstPieceAt = now }
   }
 }
 

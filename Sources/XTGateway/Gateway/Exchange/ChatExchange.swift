@@ -9,15 +9,22 @@ import XSTech
 ///
 /// Kept alive by the core from its beginning until its end, and by the transfer until that has ended.
 final class ChatExchange {
-  let core: GatewayCore
-  let http: HTTPServerExchange
-  var record: AccessRecord
-  private let client: ClientIdentity
-
+  // First what every chunk touches, so that it lies in few cache lines.
+  //
   // The run-time check for overlapping accesses stays on `reader`, which is held while a chunk is translated; the others cannot be
   // reached from there, and the check would be paid for every chunk.
-  @exclusivity(unchecked) var state: ChatExchangeState
+  let core: GatewayCore
+  let http: HTTPServerExchange
+  @exclusivity(unchecked) var encoder: (any AnswerEncoder)?
+  @exclusivity(unchecked) var transfer: HTTPTransfer?
+  /// Nil before the first.
+  @exclusivity(unchecked) var lastPiecesAt: UInt64?
   @exclusivity(unchecked) var clock: ExchangeClock
+  @exclusivity(unchecked) var state: ChatExchangeState
+  var reader: CompletionReader
+
+  var record: AccessRecord
+  private let client: ClientIdentity
   private var timer: LoopTimer?
   private var query = ChatQuery(model: "", system: "", turns: [])
   /// The upstream's values of the model, the one in use first.
@@ -28,7 +35,6 @@ final class ChatExchange {
   private var queuedAt: UInt64?
   /// When the message was sent that is being answered.
   private var sentAt: UInt64?
-  var lastPiecesAt: UInt64?
   private var lease: Lease?
   /// Accounts that failed this request.
   private var failedAccounts: [AccountPool.AccountIndex] = []
@@ -38,11 +44,8 @@ final class ChatExchange {
   private var isTouching = false
   /// Digest of the turns up to the last answer, and, once the answer comes, of those and the new turns.
   private var conversation: ConversationKey
-  var reader: CompletionReader
   private var stops: [String] = []
-  @exclusivity(unchecked) var encoder: (any AnswerEncoder)?
   @exclusivity(unchecked) var response: CompletionResponse?
-  @exclusivity(unchecked) var transfer: HTTPTransfer?
 
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000

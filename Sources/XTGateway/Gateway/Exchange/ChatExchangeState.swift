@@ -59,12 +59,12 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   package private(set) var stage = Stage.models
+  /// An event stream is coming in answer to the message.
+  package private(set) var isStreaming = false
   /// Accounts tried so far.
   package private(set) var attempts = 0
   private let policy: Policy
   private var hasReplacedSession = false
-  /// An event stream is coming in answer to the message.
-  package private(set) var isStreaming = false
   /// Of the model that was asked for, those not tried yet.
   private var modelsLeft = 0
   /// Why the last attempt failed: what the client hears if there is nowhere else to go.

@@ -33,15 +33,15 @@ package struct ExchangeClock {
     }
   }
 
-  private let limits: Limits
-  private let started: UInt64
-  private let sendsKeepAlives: Bool
+  private var spokeAt: UInt64
+  private var heardAt: UInt64?
+  private var isPaused = false
+  private var recordedAt: UInt64?
   private var queuedAt: UInt64?
   private var sentAt: UInt64?
-  private var heardAt: UInt64?
-  private var recordedAt: UInt64?
-  private var spokeAt: UInt64
-  private var isPaused = false
+  private let sendsKeepAlives: Bool
+  private let started: UInt64
+  private let limits: Limits
 
   package init(limits: Limits, now: UInt64, sendsKeepAlives: Bool) {
     (self.limits, started, spokeAt, self.sendsKeepAlives) = (limits, now, now, sendsKeepAlives)

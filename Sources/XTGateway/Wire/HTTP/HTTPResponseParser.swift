@@ -45,10 +45,13 @@ package struct HTTPResponseParser: ~Copyable {
   /// Bytes that one chunk's line may have, extensions included.
   static let maxChunkLineBytes = 4096
   private static let version: StaticString = "HTTP/1."
+  /// As it lies in memory.
+  @inline(__always) private static var lineEnd: UInt16 { UInt16(littleEndian: 0x0A0D) }
 
-  private let maxHeaderBytes: Int
   private var state = State.statusLine
+  private var chunkLineBytes = 0
   private var remaining = 0
+  private let maxHeaderBytes: Int
   /// Bytes of header lines so far, of 1xx heads and trailers too.
   private var headerBytes = 0
   private var status = 0
@@ -59,7 +62,6 @@ package struct HTTPResponseParser: ~Copyable {
   private var fields = HTTPReceivedFields()
   private var framing = HTTPResponseFraming()
   private var chunkLine = HTTPChunkLine()
-  private var chunkLineBytes = 0
   private var trailers = HTTPTrailerLines()
 
   /// - Parameter answersHead: these are responses to HEAD, which have no body whatever they say.
@@ -98,6 +100,16 @@ package struct HTTPResponseParser: ~Copyable {
     }
   }
 
+  /// What most reads of a stream bring: one whole chunk, and nothing else. Equal to what `next` makes of it, in one step.
+  /// - Returns: the chunk's data; nil for everything else, of which nothing was taken.
+  @inline(__always) package mutating func takeSingleChunk(_ input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+    guard state == .chunkLine, chunkLineBytes == 0, let line = Self.plainChunkLine(input), line.size > 0,
+      line.size == input.count - line.length - 2, let base = input.baseAddress,
+      base.loadUnaligned(fromByteOffset: input.count - 2, as: UInt16.self) == Self.lineEnd
+    else { return nil }
+    return UnsafeRawBufferPointer(start: base + line.length, count: line.size)
+  }
+
   /// The connection ended. Returns whether the response is complete.
   package mutating func finish() -> Bool {
     if state == .untilClose {
@@ -128,8 +140,7 @@ package struct HTTPResponseParser: ~Copyable {
 
   /// What encloses the data of a chunked body.
   private mutating func takeFraming(_ input: inout UnsafeRawBufferPointer) throws(HTTPResponseError) {
-    let lineEnd = UInt16(littleEndian: 0x0A0D)
-    if state == .dataCR, input.count >= 2, input.loadUnaligned(as: UInt16.self) == lineEnd {
+    if state == .dataCR, input.count >= 2, input.loadUnaligned(as: UInt16.self) == Self.lineEnd {
       input = UnsafeRawBufferPointer(rebasing: input[2...])
       state = .chunkLine
       if input.isEmpty { return }
