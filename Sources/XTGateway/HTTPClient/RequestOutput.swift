@@ -109,20 +109,19 @@ extension HTTPClientRequest {
     case .put: buffer.append("PUT ")
     case .delete: buffer.append("DELETE ")
     }
-    buffer.append(origin.prefix)
+    if !origin.prefix.isEmpty { buffer.append(origin.prefix) }
     buffer.append(path)
     if origin.prefix.isEmpty && path.isEmpty { buffer.append("/") }
-    buffer.append(" HTTP/1.1\r\nHost: ")
-    buffer.append(origin.authority)
-    buffer.append("\r\n")
+    buffer.append(origin.hostLine.bytes)
     buffer.append(headers.block.bytes)
     // POST and PUT have a body even if it is empty, and say so (RFC 9110, section 8.6).
     if bodyLength > 0 || method == .post || method == .put {
       buffer.append("Content-Length: ")
       buffer.append(decimal: bodyLength)
+      buffer.append("\r\n\r\n")
+    } else {
       buffer.append("\r\n")
     }
-    buffer.append("\r\n")
   }
 }
 
