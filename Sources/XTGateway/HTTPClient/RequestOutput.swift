@@ -26,7 +26,7 @@ struct RequestOutput {
   private var offset = 0
 
   /// - Parameter buffer: empty; belongs to the output until `keep` was called or everything is sent.
-  init(_ request: HTTPClientRequest, to origin: HTTPBaseURL.Parts, in buffer: ByteBuffer) {
+  init(_ request: borrowing HTTPClientRequest, to origin: HTTPBaseURL.Parts, in buffer: ByteBuffer) {
     head = buffer
     let length = request.body.reduce(0) { $0 + $1.range.count }
     request.writeHead(to: origin, bodyLength: length, into: buffer)

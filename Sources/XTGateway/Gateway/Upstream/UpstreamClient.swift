@@ -29,7 +29,7 @@ package final class UpstreamClient {
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
-  private struct AccountHeaders {
+  private final class AccountHeaders {
     let withBody: HTTPClientHeaders
     let withoutBody: HTTPClientHeaders
     let completion: HTTPClientHeaders
