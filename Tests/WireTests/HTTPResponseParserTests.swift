@@ -59,6 +59,25 @@ struct HTTPResponseParserTests {
     "a: b\r\n\tfolded",
   ]) func badFields(line: String) { #expect(failure("HTTP/1.1 200 OK\r\n\(line)\r\n\r\n") != nil) }
 
+  /// Every byte at every place of a value longer than what is looked at in one step.
+  @Test func everyByteOfAFieldValueIsLookedAt() {
+    let start = Array("HTTP/1.1 200 OK\r\nLocation: ".utf8)
+    for index in 1..<18 {
+      for byte in UInt8.min...UInt8.max {
+        var value = Array("0123456789abcdefghi".utf8)
+        value[index] = byte
+        let isValid = byte == 0x09 || (byte >= 0x20 && byte != 0x7F)
+        var parser = HTTPResponseParser(maxHeaderBytes: 1000)
+        let hasHead = (start + value + Array("\r\n\r\n".utf8)).withUnsafeBytes { bytes in
+          var rest = bytes
+          guard case .head? = try? parser.next(&rest) else { return false }
+          return true
+        }
+        if hasHead != isValid { Issue.record("\(byte) at \(index)") }
+      }
+    }
+  }
+
   @Test func lineFeedsAlone() {
     #expect(failure("HTTP/1.1 200 OK\ncontent-length: 0\r\n\r\n") != nil)
     #expect(failure("HTTP/1.1 200 OK\r\ncontent-length: 0\n\r\n") != nil)

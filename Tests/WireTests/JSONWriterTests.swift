@@ -32,7 +32,7 @@ import Testing
       json.double(0.5)
       json.endArray()
       json.endArray()
-      json.key("d\t")
+      json.key("d" + "\t")
       "utf8".withRawBytes { json.string($0) }
       json.endObject()
     }

@@ -43,7 +43,7 @@ final class HTTP1Connection {
     }
   }
 
-  func leads(to other: HTTPBaseURL.Parts) -> Bool { origin.origin == other.origin }
+  func leads(to other: HTTPBaseURL.Parts) -> Bool { origin === other || origin.origin == other.origin }
   var isQuiet: Bool { channel.isQuiet }
   var holdsBytes: Bool { held != nil }
 

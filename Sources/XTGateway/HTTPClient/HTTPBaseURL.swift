@@ -3,7 +3,7 @@ import Wire
 
 /// Where requests go, taken apart once: scheme, host, port and what stands in front of every path. Read by libcurl's own rules.
 package final class HTTPBaseURL {
-  struct Parts {
+  final class Parts {
     let isTLS: Bool
     /// As in a `Host` field: the port only where it is not the scheme's own, an IPv6 address in brackets.
     let authority: String
@@ -11,6 +11,13 @@ package final class HTTPBaseURL {
     let origin: String
     /// Path and query, "" for the root.
     let prefix: String
+    /// The request line's end and the `Host` field, as they are sent.
+    let hostLine: ByteBuffer
+
+    init(isTLS: Bool, authority: String, origin: String, prefix: String) {
+      (self.isTLS, self.authority, self.origin, self.prefix) = (isTLS, authority, origin, prefix)
+      hostLine = ByteBuffer(" HTTP/1.1\r\nHost: \(authority)\r\n")
+    }
   }
 
   let text: String

@@ -37,12 +37,14 @@ package final class HTTPClient {
   deinit { assert(isClosed, "an HTTPClient was not closed") }
 
   /// Nothing is told before this returns. On a closed client the transfer ends with `notConnected`.
-  @discardableResult package func start(_ request: HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer {
+  @discardableResult package func start(_ request: consuming HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer
+  {
+    let base = request.base
     let transfer = HTTPTransfer(request, client: self, delegate: delegate)
     transfer.index = transfers.count
     transfers.append(transfer)
-    switch request.base.parts {
-    case .failure(let failure): failLater(transfer, "\(failure.words): \(request.base.text)")
+    switch base.parts {
+    case .failure(let failure): failLater(transfer, "\(failure.words): \(base.text)")
     case .success where isClosed: failLater(transfer, "the client is closed")
     case .success where configuration.version == .http2:
       let running = CurlTransfer(transfer, multi: multis[0])

@@ -26,7 +26,7 @@ struct RequestOutput {
   private var offset = 0
 
   /// - Parameter buffer: empty; belongs to the output until `keep` was called or everything is sent.
-  init(_ request: HTTPClientRequest, to origin: HTTPBaseURL.Parts, in buffer: ByteBuffer) {
+  init(_ request: borrowing HTTPClientRequest, to origin: HTTPBaseURL.Parts, in buffer: ByteBuffer) {
     head = buffer
     let length = request.body.reduce(0) { $0 + $1.range.count }
     request.writeHead(to: origin, bodyLength: length, into: buffer)
@@ -109,20 +109,19 @@ extension HTTPClientRequest {
     case .put: buffer.append("PUT ")
     case .delete: buffer.append("DELETE ")
     }
-    buffer.append(origin.prefix)
+    if !origin.prefix.isEmpty { buffer.append(origin.prefix) }
     buffer.append(path)
     if origin.prefix.isEmpty && path.isEmpty { buffer.append("/") }
-    buffer.append(" HTTP/1.1\r\nHost: ")
-    buffer.append(origin.authority)
-    buffer.append("\r\n")
+    buffer.append(origin.hostLine.bytes)
     buffer.append(headers.block.bytes)
     // POST and PUT have a body even if it is empty, and say so (RFC 9110, section 8.6).
     if bodyLength > 0 || method == .post || method == .put {
       buffer.append("Content-Length: ")
       buffer.append(decimal: bodyLength)
+      buffer.append("\r\n\r\n")
+    } else {
       buffer.append("\r\n")
     }
-    buffer.append("\r\n")
   }
 }
 

@@ -63,14 +63,15 @@ package final class ByteBuffer {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  @inlinable package func append(_ text: String) {
+  /// Disfavored, as the next: a literal would be a `String` otherwise, which costs more than a `StaticString`.
+  @_disfavoredOverload @inlinable package func append(_ text: String) {
     // Without the copy that `withUTF8` needs, which nearly every text can do without.
     if text.utf8.withContiguousStorageIfAvailable({ append(UnsafeRawBufferPointer($0)) }) != nil { return }
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
-  @inlinable package func append(_ text: Substring) {
+  @_disfavoredOverload @inlinable package func append(_ text: Substring) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }

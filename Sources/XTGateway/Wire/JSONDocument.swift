@@ -51,5 +51,7 @@ struct JSONNode {
 
   var code: Code { Code(rawValue: info & 7)! }
   var count: Int { Int(info >> 3) }
-  mutating func countOneMore() { info &+= 8 }
+
+  /// Sets what an open container's node does not say yet.
+  mutating func setCount(_ count: Int) { info = info & 7 | UInt32(truncatingIfNeeded: count) << 3 }
 }

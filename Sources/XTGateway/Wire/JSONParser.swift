@@ -10,6 +10,8 @@ struct JSONParser {
   /// Index of the innermost open container's node; -1 outside of all.
   private var container = -1
   private var isInObject = false
+  /// Members or elements of the innermost open container so far; its node learns of them when another opens or it closes.
+  private var count = 0
   /// A member's name has to come next.
   private var isKeyDue = false
 
@@ -29,29 +31,21 @@ struct JSONParser {
       if isKeyDue { try key() }
       if try value() { continue }
       guard nodes.count <= maxValues else { throw JSONError(reason: "more than \(maxValues) values", offset: index) }
-      if try end() { return }
-    }
-  }
-
-  /// A value is complete: closes what ends here, up to the next value.
-  /// - Returns: whether the text ends here.
-  @inline(__always) private mutating func end() throws(JSONError) -> Bool {
-    while true {
       skipSpace()
+      while container >= 0, !take(UInt8(ascii: ",")) {
+        guard take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
+          throw expected(isInObject ? "',' or '}'" : "',' or ']'")
+        }
+        close()
+        skipSpace()
+      }
       guard container >= 0 else {
         guard index == bytes.count else { throw JSONError(reason: "something stands behind the value", offset: index) }
-        return true
+        return
       }
-      if take(UInt8(ascii: ",")) {
-        nodes[container].countOneMore()
-        skipSpace()
-        isKeyDue = isInObject
-        return false
-      }
-      guard take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
-        throw expected(isInObject ? "',' or '}'" : "',' or ']'")
-      }
-      close()
+      count += 1
+      skipSpace()
+      isKeyDue = isInObject
     }
   }
 
@@ -79,27 +73,30 @@ struct JSONParser {
   private mutating func open(_ code: JSONNode.Code) throws(JSONError) -> Bool {
     guard depth < maxDepth else { throw JSONError(reason: "nested deeper than \(maxDepth) levels", offset: index) }
     depth += 1
+    if container >= 0 { nodes[container].setCount(count) }
     nodes.append(JSONNode(code, start: index, end: index, next: container + 1))
     container = nodes.count - 1
     isInObject = code == .object
+    count = 0
     index += 1
     skipSpace()
     if take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) {
       close()
       return false
     }
-    nodes[container].countOneMore()
+    count = 1
     isKeyDue = isInObject
     return true
   }
 
   /// Ends the innermost container just before `index`.
-  @inline(__always) private mutating func close() {
+  private mutating func close() {
     let outer = Int(nodes[container].next) - 1
+    nodes[container].setCount(count)
     nodes[container].end = UInt32(truncatingIfNeeded: index)
     nodes[container].next = UInt32(truncatingIfNeeded: nodes.count)
     container = outer
-    isInObject = outer >= 0 && nodes[outer].code == .object
+    if outer >= 0 { (isInObject, count) = (nodes[outer].code == .object, nodes[outer].count) }
     depth -= 1
   }
 
@@ -112,20 +109,25 @@ struct JSONParser {
     skipSpace()
   }
 
-  private mutating func string() throws(JSONError) {
+  @inline(__always) private mutating func string() throws(JSONError) {
     guard let base = bytes.baseAddress else { return }
-    var end = index + 1
     // Names and most texts are short, and plain up to their quote.
-    for _ in 0..<4 where end + 8 <= bytes.count {
+    var end = index &+ 1
+    while end &+ 8 <= bytes.count {
       let found = ByteScan.special(ByteScan.word(base, end))
-      if found == 0 {
-        end += 8
-        continue
+      guard found != 0 else {
+        end &+= 8
+        if end &- index < 32 { continue } else { break }
       }
-      end += found.trailingZeroBitCount >> 3
-      if bytes[end] == UInt8(ascii: "\"") { return append(.string, to: end + 1) }
+      end &+= found.trailingZeroBitCount >> 3
+      if base.load(fromByteOffset: end, as: UInt8.self) == UInt8(ascii: "\"") { return append(.string, to: end + 1) }
       break
     }
+    try string(plainTo: end)
+  }
+
+  /// Any string, of which everything in front of `end` was seen to be plain.
+  private mutating func string(plainTo end: Int) throws(JSONError) {
     guard let (quote, hasEscapes) = JSONString.end(of: bytes, from: end) else {
       throw JSONString.error(of: bytes, from: index + 1)
     }

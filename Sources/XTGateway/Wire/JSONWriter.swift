@@ -14,14 +14,15 @@ package struct JSONWriter {
 
   /// A name that needs no escape.
   package mutating func key(_ name: StaticString) {
-    comma()
-    buffer.append(UInt8(ascii: "\""))
-    buffer.append(name)
-    buffer.append("\":")
+    let count = name.utf8CodeUnitCount
+    assert(JSONEscaping.plainRun(name.utf8Start, 0, count) == count, "a member's name needs escapes")
+    enclose(UnsafeRawBufferPointer(start: name.utf8Start, count: count))
+    buffer.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
-  package mutating func key(_ name: String) {
+  /// Disfavored, so that a literal is not a `String`.
+  @_disfavoredOverload package mutating func key(_ name: String) {
     var name = name
     name.withUTF8 { string(UnsafeRawBufferPointer($0)) }
     buffer.append(UInt8(ascii: ":"))
@@ -42,10 +43,29 @@ package struct JSONWriter {
 
   /// UTF-8 bytes as a string.
   package mutating func string(_ utf8: UnsafeRawBufferPointer) {
+    // Longer ones would have to be looked through twice up to their first escape.
+    if utf8.count <= 256, let base = utf8.baseAddress, JSONEscaping.plainRun(base, 0, utf8.count) == utf8.count {
+      return enclose(utf8)
+    }
     comma()
     buffer.append(UInt8(ascii: "\""))
     buffer.append(jsonEscaping: utf8)
     buffer.append(UInt8(ascii: "\""))
+  }
+
+  /// Writes text that needs no escape, at one stroke.
+  private mutating func enclose(_ utf8: UnsafeRawBufferPointer) {
+    let room = buffer.reserve(utf8.count + 3)
+    var index = 0
+    if needsComma {
+      room[0] = UInt8(ascii: ",")
+      index = 1
+    }
+    room[index] = UInt8(ascii: "\"")
+    UnsafeMutableRawBufferPointer(rebasing: room[(index + 1)...]).copyMemory(from: utf8)
+    room[index + 1 + utf8.count] = UInt8(ascii: "\"")
+    buffer.commit(index + 2 + utf8.count)
+    needsComma = true
   }
 
   /// What `text` appends as a string; it must need no escape.

@@ -8,13 +8,13 @@ package final class JSONCall: HTTPTransferDelegate {
 
   private let name: Call
   private unowned let upstream: UpstreamClient
-  private var done: ((Outcome) -> Void)?
-  private var transfer: HTTPTransfer?
-  private var head: HTTPClientResponseHead?
+  @exclusivity(unchecked) private var done: ((Outcome) -> Void)?
+  @exclusivity(unchecked) private var transfer: HTTPTransfer?
+  @exclusivity(unchecked) private var head: HTTPClientResponseHead?
   private let body = ByteBuffer()
   private let startedAt: UInt64
   /// Where its owner keeps it.
-  var index = 0
+  @exclusivity(unchecked) var index = 0
 
   /// No answer of the upstream's JSON calls comes near this.
   private static let maxBodyBytes = 8_388_608

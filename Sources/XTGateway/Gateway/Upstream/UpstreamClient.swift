@@ -8,7 +8,7 @@ package final class UpstreamClient {
   package let loop: EventLoop
   package let classifier: FailureClassifier
   /// Hears of every call that is over: how it ended, and after how many milliseconds.
-  var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
+  @exclusivity(unchecked) var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
   private let client: HTTPClient
   private let base: HTTPBaseURL
   let timeoutMilliseconds: UInt64
@@ -17,19 +17,19 @@ package final class UpstreamClient {
   /// The tokens in use, which other loops change as well.
   private let tokens: AccountTokens
   /// Header lines by account, made once for each token, and the version of the tokens that they were made of.
-  private var accounts: [(token: String, headers: AccountHeaders)] = []
-  private var tokenVersion = -1
+  @exclusivity(unchecked) private var accounts: [(token: String, headers: AccountHeaders)] = []
+  @exclusivity(unchecked) private var tokenVersion = -1
   private let origin: String
   private let configuration: Configuration
   /// Calls under way, in no particular order.
-  private var pending: [JSONCall] = []
+  @exclusivity(unchecked) private var pending: [JSONCall] = []
   /// For the call that has to end next; at times for one that has ended since.
-  private var timer: LoopTimer?
+  @exclusivity(unchecked) private var timer: LoopTimer?
   private var isClosed = false
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
-  private struct AccountHeaders {
+  private final class AccountHeaders {
     let withBody: HTTPClientHeaders
     let withoutBody: HTTPClientHeaders
     let completion: HTTPClientHeaders
