@@ -35,6 +35,22 @@ struct HTTPResponseSplitTests {
     #expect(HTTPResponseTestReader([bytes], maxHeaderBytes: Self.limit) == whole)
   }
 
+  /// A read that is one whole chunk is taken in one step; whatever is only nearly one, is not, and reads as ever.
+  @Test(arguments: [
+    ("5\r\nhello\r\n", true), ("05\r\nhello\r\n", true), ("A\r\n0123456789\r\n", true), ("5;a=b\r\nhello\r\n", false),
+    ("5\r\nhello\r", false),
+    ("5\r\nhello", false), ("5\r\nhello\r\n1", false), ("5\nhello\r\n", false), ("4\r\nhello\r\n", false),
+    ("6\r\nhello\r\n", false),
+    ("0\r\n\r\n", false), ("\r\nhello\r\n", false), ("5\r\nhello\n\n", false), ("ffffffffffffffff5\r\nhello\r\n", false),
+  ]) func oneChunkARead(_ read: String, isTaken: Bool) {
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"
+    let end = "2\r\nxy\r\n0\r\n\r\n"
+    let parts = [head, read, end].map { Array($0.utf8) }
+    let inParts = HTTPResponseTestReader(parts)
+    #expect(inParts == HTTPResponseTestReader([Array(parts.joined())]))
+    #expect(inParts.singleChunks == (isTaken ? 1 : 0))
+  }
+
   /// What breaks off at any byte is never taken for complete, except where only the connection's end tells.
   @Test(arguments: [
     "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",

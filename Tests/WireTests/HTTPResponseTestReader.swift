@@ -13,6 +13,10 @@ struct HTTPResponseTestReader: Equatable {
 
   private(set) var messages: [Message] = []
   private(set) var end = End.clean
+  /// Chunks that were taken in one step. Of no account when two readings are compared.
+  private(set) var singleChunks = 0
+
+  static func == (one: Self, other: Self) -> Bool { one.messages == other.messages && one.end == other.end }
 
   /// Reads `chunks` one after another, each from memory of exactly its length that is spoilt afterwards, and then the connection's end.
   /// - Parameter holds: every piece of body is refused once before it is taken.
@@ -41,15 +45,23 @@ struct HTTPResponseTestReader: Equatable {
     self.init([Array(text.utf8)], maxHeaderBytes: maxHeaderBytes, answersHead: answersHead)
   }
 
+  private mutating func take(_ bytes: UnsafeRawBufferPointer) {
+    messages[messages.count - 1].body += bytes.map { String(UnicodeScalar($0)) }.joined()
+  }
+
   private mutating func read(_ rest: inout UnsafeRawBufferPointer, _ parser: inout HTTPResponseParser, _ holds: Bool)
     throws(HTTPResponseError)
   {
     var holdsNow = holds
+    if !holds, let data = parser.takeSingleChunk(rest) {
+      singleChunks += 1
+      return take(data)
+    }
     while true {
       switch try parser.next(&rest, holdsBody: holdsNow) {
       case .more: return
       case .head: messages.append(Message(head: parser.head()))
-      case .body(let bytes): messages[messages.count - 1].body += bytes.map { String(UnicodeScalar($0)) }.joined()
+      case .body(let bytes): take(bytes)
       case .held:
         holdsNow = false
         continue

@@ -3,12 +3,22 @@ import Testing
 @testable import Wire
 
 @Suite struct JSONStringTests {
-  /// `nil` where the scanner refuses; memory of exactly this length.
+  /// `nil` where the scanner refuses; memory of exactly this length. Reading and decoding at once has to agree.
   private func end(_ bytes: [UInt8], from start: Int = 0) -> (closingQuote: Int, hasEscapes: Bool)? {
     let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
     defer { copy.deallocate() }
     copy.copyBytes(from: bytes)
-    return JSONString.end(of: UnsafeRawBufferPointer(copy), from: start)
+    let found = JSONString.end(of: UnsafeRawBufferPointer(copy), from: start)
+    let text = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count - start, alignment: 1)
+    defer { text.deallocate() }
+    let decoded = JSONString.decodeToEnd(of: UnsafeRawBufferPointer(copy), from: start, to: text)
+    #expect(decoded?.closingQuote == found?.closingQuote && decoded?.hasEscapes == found?.hasEscapes)
+    if let decoded {
+      let expected = ByteBuffer()
+      JSONString.decode(UnsafeRawBufferPointer(rebasing: copy[start..<decoded.closingQuote]), into: expected)
+      #expect(text[..<decoded.count].elementsEqual(expected.bytes))
+    }
+    return found
   }
 
   private let fillers = ["a", "你", "é", "😀", "a你", "abcdefg你", "你好，abcdefghijklmnopqrstuvwxyz"]

@@ -11,6 +11,10 @@ private enum Outcome: Equatable {
   case done, unknown, refused
 }
 
+private func decode(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event { try Event.decode(data, scratch: ByteBuffer()) }
+
+private func scan(_ data: UnsafeRawBufferPointer) -> TextPiece? { TextPieceScanner.scan(data, scratch: ByteBuffer()) }
+
 private func outcome(_ decode: (UnsafeRawBufferPointer) throws(EventError) -> Event, _ bytes: [UInt8]) -> Outcome {
   // A copy of exactly this length: reading beyond it is reading foreign memory.
   let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 1)
@@ -29,7 +33,7 @@ private func outcome(_ decode: (UnsafeRawBufferPointer) throws(EventError) -> Ev
   }
 }
 
-private func takesFast(_ text: String) -> Bool { text.withRawBytes { TextPieceScanner.scan($0) != nil } }
+private func takesFast(_ text: String) -> Bool { text.withRawBytes { scan($0) != nil } }
 
 @Suite("The fast scanner") struct TextPieceScannerTests {
   @Test(arguments: [
@@ -53,14 +57,14 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { TextPieceSc
   @Test func declinesWhatIsNotUTF8() {
     for bad in [[0xFF], [0xC3], [0xE4, 0xBD], [0xED, 0xA0, 0x80], [0xC0, 0xAF], [0xF5, 0x80, 0x80, 0x80]] as [[UInt8]] {
       let event = Array(#"{"code":0,"type":"string","data":""#.utf8) + bad + Array(#""}"#.utf8)
-      #expect(event.withUnsafeBytes { TextPieceScanner.scan($0) == nil })
-      #expect(outcome(Event.decode, event) == .refused)
+      #expect(event.withUnsafeBytes { scan($0) == nil })
+      #expect(outcome(decode, event) == .refused)
     }
   }
 
   @Test func theInsideLiesInPlace() throws {
     try #"{"code":0,"type":"string","data":"a\nb"}"#.withRawBytes { bytes in
-      let piece = try #require(TextPieceScanner.scan(bytes))
+      let piece = try #require(scan(bytes))
       #expect(piece.inside.baseAddress == bytes.baseAddress.map { $0 + 34 })
       #expect(piece.inside.count == 4)
       #expect(piece.hasEscapes)
@@ -73,9 +77,9 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { TextPieceSc
     for round in 0..<20_000 {
       var event = Corpus.event(&random)
       if round % 3 > 0 { Corpus.mutate(&event, &random) }
-      let fast = event.withUnsafeBytes { TextPieceScanner.scan($0) != nil }
+      let fast = event.withUnsafeBytes { scan($0) != nil }
       if fast { taken += 1 }
-      let (both, full) = (outcome(Event.decode, event), outcome(Event.decodeFully, event))
+      let (both, full) = (outcome(decode, event), outcome(Event.decodeFully, event))
       guard both != full else { continue }
       Issue.record("\(String(decoding: event, as: UTF8.self)): \(both), but the full parser says \(full)")
       return
@@ -83,11 +87,30 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { TextPieceSc
     #expect(taken > 3000, "the corpus must hold what the scanner takes")
   }
 
+  @Test func decodesAsTheDecoderDoes() {
+    var random = SeededGenerator.seeded("decoded")
+    var withEscapes = 0
+    for _ in 0..<5000 {
+      Corpus.usual(&random).withUnsafeBytes { event in
+        let scratch = ByteBuffer()
+        guard let piece = TextPieceScanner.scan(event, scratch: scratch) else { return }
+        let text = ByteBuffer()
+        JSONString.decode(piece.inside, into: text)
+        #expect(piece.text.elementsEqual(text.bytes))
+        #expect(piece.hasEscapes == piece.inside.contains(UInt8(ascii: "\\")))
+        // The corpus holds no U+FFFD but those that stand for half a pair.
+        #expect(piece.hasLoneSurrogates == text.text.unicodeScalars.contains("\u{FFFD}"))
+        if piece.hasEscapes { withEscapes += 1 }
+      }
+    }
+    #expect(withEscapes > 2000)
+  }
+
   @Test func takesEveryUnchangedUsualEventOfTheCorpus() {
     var random = SeededGenerator.seeded("usual events")
     for _ in 0..<5000 {
       let event = Corpus.usual(&random)
-      guard event.withUnsafeBytes({ TextPieceScanner.scan($0) == nil }) else { continue }
+      guard event.withUnsafeBytes({ scan($0) == nil }) else { continue }
       Issue.record("declined: \(String(decoding: event, as: UTF8.self))")
       return
     }

@@ -132,10 +132,11 @@ private func sseDecoder() -> Case {
 private func eventDecoder(fully: Bool) -> Case {
   let inputs = pieces.map { bytes(of: eventData($0)) }
   let count = inputs.reduce(0) { $0 + $1.count }
+  let scratch = ByteBuffer()
   return Case(name: fully ? "XSTech event, full parser" : "XSTech event", event: "event", bytes: count) {
     var found = 0
     for input in inputs {
-      let event = fully ? try? Event.decodeFully(input.bytes) : try? Event.decode(input.bytes)
+      let event = fully ? try? Event.decodeFully(input.bytes) : try? Event.decode(input.bytes, scratch: scratch)
       if case .text = event { found += 1 }
     }
     require(found == pieces.count, "pieces")

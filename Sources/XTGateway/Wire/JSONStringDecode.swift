@@ -41,7 +41,7 @@ extension JSONString {
   }
 
   /// - Returns: the number of bytes written, 1 to 4.
-  @inline(__always) private static func encode(_ scalar: Unicode.Scalar, _ to: UnsafeMutableRawPointer) -> Int {
+  @inline(__always) static func encode(_ scalar: Unicode.Scalar, _ to: UnsafeMutableRawPointer) -> Int {
     let value = scalar.value
     func store(_ byte: UInt32, at index: Int) {
       to.storeBytes(of: UInt8(truncatingIfNeeded: byte), toByteOffset: index, as: UInt8.self)
@@ -57,7 +57,7 @@ extension JSONString {
   }
 
   /// The scalar that the escape at `index` stands for and its length; a surrogate pair is one escape.
-  @inline(__always) private static func escape(_ text: UnsafeRawBufferPointer, at index: Int) -> (Unicode.Scalar, length: Int) {
+  @inline(__always) static func escape(_ text: UnsafeRawBufferPointer, at index: Int) -> (Unicode.Scalar, length: Int) {
     switch text[index + 1] {
     case UInt8(ascii: "n"): return ("\n", 2)
     case UInt8(ascii: "t"): return ("\t", 2)

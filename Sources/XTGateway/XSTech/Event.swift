@@ -47,8 +47,8 @@ package struct EventError: Error, Equatable {
 
 extension Event {
   /// Decodes the data of one event: the usual text piece by the fast scanner, everything else by the full parser.
-  @inlinable package static func decode(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
-    if let piece = TextPieceScanner.scan(data) { return .text(piece.inside, hasEscapes: piece.hasEscapes) }
+  package static func decode(_ data: UnsafeRawBufferPointer, scratch: ByteBuffer) throws(EventError) -> Event {
+    if let piece = TextPieceScanner.scan(data, scratch: scratch) { return .text(piece.inside, hasEscapes: piece.hasEscapes) }
     return try decodeFully(data)
   }
 

@@ -1,4 +1,5 @@
 import Wire
+import XSTech
 
 /// Where filtered text goes. What it gets is the inside of a valid JSON string literal, valid during the call.
 package protocol AnswerSink {
@@ -8,7 +9,7 @@ package protocol AnswerSink {
 
 /// Memory for one piece at a time, shared by all answers of a loop.
 package final class AnswerScratch {
-  fileprivate let decoded = ByteBuffer()
+  let decoded = ByteBuffer()
   fileprivate let encoded = ByteBuffer()
   /// For fingerprints.
   let seed = UInt64.random(in: 0 ... .max)
@@ -39,7 +40,7 @@ package struct AnswerFilter: ~Copyable {
   /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
   private var halfPair = LazyByteBuffer()
   private let stops: [[UInt8]]
-  private let scratch: AnswerScratch
+  let scratch: AnswerScratch
   /// Bytes of decoded text that came in all, tags included.
   package private(set) var received = 0
   private var all: AnswerDigest
@@ -67,10 +68,21 @@ package struct AnswerFilter: ~Copyable {
 
   /// The next piece, as it stands in the event.
   package mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
-    if halfPair.isEmpty && !(hasEscapes && Self.endsWithHalfPair(inside)) {
-      return whole(inside, hasEscapes: hasEscapes, to: &sink)
-    }
-    halfPair.append(inside)
+    piece(decoded(inside, hasEscapes: hasEscapes), to: &sink)
+  }
+
+  /// Valid until the next one.
+  func decoded(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool) -> TextPiece {
+    guard hasEscapes else { return TextPiece(inside) }
+    let text = scratch.decoded
+    text.removeAll()
+    JSONString.decode(inside, into: text)
+    return TextPiece(inside, text: text.bytes, hasLoneSurrogates: ByteSearch.first("\u{FFFD}", in: text.bytes) != nil)
+  }
+
+  package mutating func piece<Sink: AnswerSink>(_ piece: TextPiece, to sink: inout Sink) {
+    if halfPair.isEmpty && !(piece.hasLoneSurrogates && Self.endsWithHalfPair(piece.inside)) { return whole(piece, to: &sink) }
+    halfPair.append(piece.inside)
     let joined = ByteBuffer()
     joined.append(halfPair.bytes)
     halfPair.removeAll()
@@ -78,7 +90,7 @@ package struct AnswerFilter: ~Copyable {
       halfPair.append(UnsafeRawBufferPointer(rebasing: joined.bytes.suffix(6)))
       joined.removeLast(6)
     }
-    if !joined.isEmpty { whole(joined.bytes, hasEscapes: true, to: &sink) }
+    if !joined.isEmpty { whole(decoded(joined.bytes, hasEscapes: true), to: &sink) }
   }
 
   /// The rest of the answer that the pieces lacked: `answer` is the whole of it, decoded. Nothing happens unless the pieces are its beginning.
@@ -109,26 +121,18 @@ package struct AnswerFilter: ~Copyable {
     if phase != .stopped { give(held.count, to: &sink) }
   }
 
-  private mutating func whole<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
-    guard inside.count > 0, phase != .stopped else { return }
-    var text = inside
-    if hasEscapes {
-      let decoded = scratch.decoded
-      decoded.removeAll()
-      JSONString.decode(inside, into: decoded)
-      text = decoded.bytes
-    }
-    if phase == .front, let first = text.first, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
+  private mutating func whole<Sink: AnswerSink>(_ piece: TextPiece, to sink: inout Sink) {
+    let text = piece.text
+    guard let first = text.first, phase != .stopped else { return }
+    if phase == .front, first != UInt8(ascii: "<"), !Self.isSpace(first), held.isEmpty { phase = .answer }
     // A lone half of a surrogate pair is legal JSON, but strict clients refuse it: it goes on as U+FFFD.
-    guard passesUntouched(text), !(hasEscapes && ByteSearch.first("\u{FFFD}", in: text) != nil) else {
-      return take(text, to: &sink)
-    }
+    guard passesUntouched(text), !piece.hasLoneSurrogates else { return take(text, to: &sink) }
     count(text)
     if phase == .answer {
-      sink.content(inside)
+      sink.content(piece.inside)
       contentOnly?.update(text)
     } else {
-      sink.reasoning(inside)
+      sink.reasoning(piece.inside)
     }
   }
 

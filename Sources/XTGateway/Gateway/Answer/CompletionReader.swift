@@ -124,10 +124,10 @@ private struct EventReader: ~Copyable {
   mutating func read(
     _ data: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
-    if let piece = TextPieceScanner.scan(data) { return self.piece(piece.inside, piece.hasEscapes, &state, &sink) }
+    if let piece = TextPieceScanner.scan(data, scratch: filter.scratch.decoded) { return self.piece(piece, &state, &sink) }
     do throws(EventError) {
       switch try Event.decodeFully(data) {
-      case .text(let inside, let hasEscapes): return piece(inside, hasEscapes, &state, &sink)
+      case .text(let inside, let hasEscapes): return piece(filter.decoded(inside, hasEscapes: hasEscapes), &state, &sink)
       case .record(let record): return self.record(record, &state, &sink)
       case .failure(let code, let message): return state.failed(classifier.envelope(code: code, message: message))
       case .done: return state.doneArrived()
@@ -139,12 +139,12 @@ private struct EventReader: ~Copyable {
   }
 
   @inline(__always) private mutating func piece(
-    _ inside: UnsafeRawBufferPointer, _ hasEscapes: Bool, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
+    _ piece: TextPiece, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
     guard state.pieceArrived() else { return .nothing }
     pieces += 1
-    fingerprint.update(inside)
-    filter.piece(inside, hasEscapes: hasEscapes, to: &sink)
+    fingerprint.update(piece.inside)
+    filter.piece(piece, to: &sink)
     return filter.isStopped ? state.stopReached() : .nothing
   }
 
