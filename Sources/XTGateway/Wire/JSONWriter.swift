@@ -29,13 +29,6 @@ package struct JSONWriter {
     needsComma = false
   }
 
-  /// A name that is a JSON string already, quotes included.
-  package mutating func key(raw json: UnsafeRawBufferPointer) {
-    raw(json)
-    buffer.append(UInt8(ascii: ":"))
-    needsComma = false
-  }
-
   package mutating func string(_ text: String) {
     var text = text
     text.withUTF8 { string(UnsafeRawBufferPointer($0)) }
