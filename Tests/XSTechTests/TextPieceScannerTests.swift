@@ -11,8 +11,6 @@ private enum Outcome: Equatable {
   case done, unknown, refused
 }
 
-private func decode(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event { try Event.decode(data, scratch: ByteBuffer()) }
-
 private func scan(_ data: UnsafeRawBufferPointer) -> TextPiece? { TextPieceScanner.scan(data, scratch: ByteBuffer()) }
 
 private func outcome(_ decode: (UnsafeRawBufferPointer) throws(EventError) -> Event, _ bytes: [UInt8]) -> Outcome {
@@ -58,7 +56,7 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { scan($0) !=
     for bad in [[0xFF], [0xC3], [0xE4, 0xBD], [0xED, 0xA0, 0x80], [0xC0, 0xAF], [0xF5, 0x80, 0x80, 0x80]] as [[UInt8]] {
       let event = Array(#"{"code":0,"type":"string","data":""#.utf8) + bad + Array(#""}"#.utf8)
       #expect(event.withUnsafeBytes { scan($0) == nil })
-      #expect(outcome(decode, event) == .refused)
+      #expect(outcome(Event.decode, event) == .refused)
     }
   }
 
@@ -79,7 +77,7 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { scan($0) !=
       if round % 3 > 0 { Corpus.mutate(&event, &random) }
       let fast = event.withUnsafeBytes { scan($0) != nil }
       if fast { taken += 1 }
-      let (both, full) = (outcome(decode, event), outcome(Event.decodeFully, event))
+      let (both, full) = (outcome(Event.decode, event), outcome(Event.decodeFully, event))
       guard both != full else { continue }
       Issue.record("\(String(decoding: event, as: UTF8.self)): \(both), but the full parser says \(full)")
       return

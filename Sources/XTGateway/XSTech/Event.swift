@@ -46,12 +46,6 @@ package struct EventError: Error, Equatable {
 }
 
 extension Event {
-  /// Decodes the data of one event: the usual text piece by the fast scanner, everything else by the full parser.
-  package static func decode(_ data: UnsafeRawBufferPointer, scratch: ByteBuffer) throws(EventError) -> Event {
-    if let piece = TextPieceScanner.scan(data, scratch: scratch) { return .text(piece.inside, hasEscapes: piece.hasEscapes) }
-    return try decodeFully(data)
-  }
-
   /// Decodes any event with the full parser.
   package static func decodeFully(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
     if isDone(data) { return .done }
