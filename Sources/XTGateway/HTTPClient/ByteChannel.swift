@@ -78,7 +78,9 @@ enum ByteChannel {
     withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { memory in
       switch self {
       case .plain(let descriptor):
-        guard ccurl_receive(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK)) < 0, case .wouldBlock = Self.failure() else { return false }
+        guard ccurl_receive(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK)) < 0, case .wouldBlock = Self.failure() else {
+          return false
+        }
         return true
       // What is decrypted already shows on no socket, and what shows there may be something of TLS itself.
       case .tls(let channel):
