@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Typed forms of libcurl's variadic functions, which Swift cannot import. */
@@ -72,6 +73,17 @@ static inline CURLcode ccurl_on_close_socket(CURL *easy, curl_closesocket_callba
 
 /* 0 or 1, as libcurl wants it. */
 static inline int ccurl_close_socket(curl_socket_t socket) { return close(socket) == 0 ? 0 : 1; }
+
+/* recv(2) and send(2), not through the C library's functions: in a process of several threads those make a cancellation point of every
+   call, and nobody cancels threads here. Failures are in errno as ever. */
+
+static inline ssize_t ccurl_receive(curl_socket_t fd, void *bytes, size_t count, int flags) {
+  return syscall(SYS_recvfrom, fd, bytes, count, flags, NULL, NULL);
+}
+
+static inline ssize_t ccurl_send(curl_socket_t fd, const void *bytes, size_t count) {
+  return syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL, NULL, 0L);
+}
 
 struct ccurl_address {
   struct sockaddr_storage socket;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -82,14 +83,25 @@ static inline int cuv_address_text(const struct sockaddr *address, char *text, s
 }
 
 /* Sends what the socket takes now; 0 if it takes nothing. uv_try_write ends in write(2), whose way through the kernel's file layer is
-   longer, and looks at its queue and handle first. */
+   longer, and looks at its queue and handle first. Not through the C library's send(), which in a process of several threads makes a
+   cancellation point of it every time; nobody cancels threads here. */
 static inline ssize_t cuv_send(int fd, const void *bytes, size_t count) {
   for (;;) {
-    ssize_t sent = send(fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t sent = syscall(SYS_sendto, fd, bytes, count, MSG_NOSIGNAL | MSG_DONTWAIT, NULL, 0L);
     if (sent >= 0) return sent;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return 0;
     if (errno != EINTR) return -errno;
   }
+}
+
+/* Gives the calling thread a descriptor table of its own, with nothing but the standard descriptors in it. -ENOSYS before Linux 5.9; a
+   container may forbid it. The flag is CLOSE_RANGE_UNSHARE, which older headers do not know. */
+static inline int cuv_own_descriptors(void) {
+#ifdef SYS_close_range
+  return syscall(SYS_close_range, 3U, ~0U, 1U << 1) == 0 ? 0 : -errno;
+#else
+  return -ENOSYS;
+#endif
 }
 
 /* A write to a dead peer is to fail with EPIPE, not to end the process. */

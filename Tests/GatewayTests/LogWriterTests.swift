@@ -1,3 +1,4 @@
+import EventLoop
 import Foundation
 import Testing
 
@@ -139,6 +140,25 @@ import Testing
     sink.close(within: 10_000)
     #expect(try read(path + ".1") == ["old", "still old"])
     #expect(try read(path) == ["the log file \(path) was opened again", "new"])
+  }
+
+  /// While others share its table, every system call of theirs costs more.
+  @Test func theFileIsOpenForItsThreadAlone() throws {
+    let hasTablesOfTheirOwn = Locked(false)
+    let isOver = DispatchSemaphore(value: 0)
+    let thread = Foundation.Thread {
+      hasTablesOfTheirOwn.withLock { $0 = DescriptorTable.leave() }
+      isOver.signal()
+    }
+    thread.start()
+    isOver.wait()
+    let sink = try sink(path)
+    defer { sink.close(within: 10_000) }
+    sink.write(.info, "one")
+    while try read(path).isEmpty { usleep(500) }
+    let open = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd")
+    let isOpenHere = open.contains { (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\($0)")) == path }
+    #expect(isOpenHere == !hasTablesOfTheirOwn.withLock { $0 })
   }
 
   @Test func theOldFileStaysInUseWhereTheNewOneCannotBeOpened() throws {

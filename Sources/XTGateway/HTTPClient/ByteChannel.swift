@@ -52,7 +52,7 @@ enum ByteChannel {
   @inline(__always) func read(into memory: UnsafeMutableRawBufferPointer) -> Outcome {
     switch self {
     case .plain(let descriptor):
-      let count = recv(descriptor, memory.baseAddress, memory.count, 0)
+      let count = ccurl_receive(descriptor, memory.baseAddress, memory.count, 0)
       if count > 0 { return .bytes(count) }
       return count == 0 ? .end : Self.failure()
     case .tls(let channel): return channel.read(into: memory)
@@ -66,7 +66,7 @@ enum ByteChannel {
     case .plain(let descriptor):
       let count =
         vectors.count == 1
-        ? send(descriptor, vectors[0].iov_base, vectors[0].iov_len, Int32(MSG_NOSIGNAL))
+        ? ccurl_send(descriptor, vectors[0].iov_base, vectors[0].iov_len)
         : writev(descriptor, vectors.baseAddress, Int32(vectors.count))
       return count >= 0 ? .bytes(count) : Self.failure()
     case .tls(let channel): return channel.write(vectors[0])
@@ -78,7 +78,9 @@ enum ByteChannel {
     withUnsafeTemporaryAllocation(byteCount: 1, alignment: 1) { memory in
       switch self {
       case .plain(let descriptor):
-        guard recv(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK)) < 0, case .wouldBlock = Self.failure() else { return false }
+        guard ccurl_receive(descriptor, memory.baseAddress, 1, Int32(MSG_PEEK)) < 0, case .wouldBlock = Self.failure() else {
+          return false
+        }
         return true
       // What is decrypted already shows on no socket, and what shows there may be something of TLS itself.
       case .tls(let channel):

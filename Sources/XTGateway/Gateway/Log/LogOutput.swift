@@ -10,7 +10,8 @@ package struct LogFileError: Error {
   package let reason: String
 }
 
-/// The descriptor that lines are written to: standard error, or a file. Blocks; one thread uses it, and closes it.
+/// The descriptor that lines are written to: standard error, or a file. Blocks; one thread opens, uses and closes
+/// it, and it may be open for that one alone.
 struct LogOutput: Sendable {
   /// Whole lines up to this many bytes are written at once: a pipe that other processes write to as well keeps them whole
   /// (POSIX, write(): `PIPE_BUF`).

@@ -32,11 +32,11 @@ package final class LogSink: Sendable {
 
   /// - Throws: where the file cannot be opened.
   package init(_ configuration: Configuration.Log) throws(LogFileError) {
-    let output = try LogOutput(path: configuration.file)
-    let style = LogStyle(configuration.format, isColoured: output.isTerminal && Self.terminalTakesColours)
+    (writer, style) = try WriterThread.start(path: configuration.file) { output in
+      let style = LogStyle(configuration.format, isColoured: output.isTerminal && Self.terminalTakesColours)
+      return (LogWriter { notice in Self.line(notice, style) }, style)
+    }
     leastLevel = Atomic(configuration.level.rank)
-    self.style = style
-    writer = try LogWriter(output) { notice in Self.line(notice, style) }
   }
 
   deinit { writer.close(within: 0) }

@@ -62,10 +62,7 @@ final class LogWriter: Sendable {
   var lostLines: Int { lost.load(ordering: .relaxed) }
 
   /// - Parameter words: a notice as a line, its end included.
-  init(_ output: LogOutput, words: @escaping @Sendable (Notice) -> [UInt8]) throws(LogFileError) {
-    self.words = words
-    try WriterThread.start(self, output)
-  }
+  init(words: @escaping @Sendable (Notice) -> [UInt8]) { self.words = words }
 
   // MARK: Any thread
 
