@@ -60,6 +60,59 @@ import Testing
     #expect(freed == nil)
   }
 
+  @Test func aHandleIsUsedAgainAsIfItWereNew() throws {
+    try withLoop { loop in
+      var fired: [String] = []
+      let first = LoopTimer(loop: loop) { fired.append("first") }
+      first.keepsLoopAlive(false)
+      first.start(after: 0, repeating: 1)
+      first.close()
+      let second = LoopTimer(loop: loop) { fired.append("second") }
+      #expect(loop.timers.free.count == 0 && !second.isActive)
+      // What has a new owner is nothing to the old one any more.
+      first.start(after: 0)
+      first.stop()
+      first.keepsLoopAlive(false)
+      first.close()
+      #expect(!first.isActive && !second.isActive)
+      second.start(after: 1)
+      loop.run()
+      #expect(fired == ["second"])
+      second.close()
+      #expect(loop.timers.free.count == 1)
+    }
+  }
+
+  @Test func aTimerClosesAnotherThatIsDueAsWell() throws {
+    try withLoop { loop in
+      var fired: [Int] = []
+      var timers: [LoopTimer] = []
+      for number in 0..<3 {
+        timers.append(
+          LoopTimer(loop: loop) {
+            fired.append(number)
+            for timer in timers { timer.close() }
+            // It takes over the handle of one that was due.
+            let next = LoopTimer(loop: loop) { fired.append(9) }
+            next.start(after: 5)
+            timers = [next]
+          })
+      }
+      for timer in timers { timer.start(after: 1) }
+      loop.run()
+      #expect(fired == [0, 9])
+      for timer in timers { timer.close() }
+    }
+  }
+
+  @Test func onlySoManyHandlesAreKept() throws {
+    try withLoop { loop in
+      let timers = (0..<TimerHandles.maxCount + 10).map { _ in LoopTimer(loop: loop) {} }
+      for timer in timers { timer.close() }
+      #expect(loop.timers.free.count == TimerHandles.maxCount)
+    }
+  }
+
   @Test func timerThatDoesNotKeepTheLoopAlive() throws {
     try withLoop { loop in
       var fired = false

@@ -25,6 +25,8 @@ struct HTTPRequestParserTests {
     #expect(head.headers.all("x-A") == ["b c", "d"])
     #expect(head.headers["empty"] == "")
     #expect(head.headers["absent"] == nil)
+    #expect(head.headers.mediaType == nil)
+    #expect(try self.head(with("content-TYPE: application/json\r\nContent-Type: text/html\r\n")).headers.mediaType == .json)
     #expect(head.headers.withValue("host") { $0.count } == 11)
     #expect(head.headers.fields.map(\.name) == ["Host", "X-A", "x-a", "Empty", "Content-Length"])
     #expect(head.framing == .length(0))

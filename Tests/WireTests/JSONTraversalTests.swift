@@ -27,6 +27,10 @@ import Testing
     }
   }
 
+  @Test func aFilterMayPassAll() {
+    for name: StaticString in ["", "a", "model"] { #expect(JSONNameFilter.passesAll.mayHold(name)) }
+  }
+
   @Test func whatIsNoObjectHoldsNoNames() throws {
     for text in [#"["model"]"#, "1", "\"model\"", "{}"] { try withJSON(text) { #expect(!$0.nameFilter.mayHold("model")) } }
   }

@@ -28,6 +28,7 @@ package final class EventLoop {
   private var jobs: [LoopInbox.Job] = []
   /// Made when it is needed first.
   private var turns: TurnQueue?
+  @exclusivity(unchecked) var timers = TimerHandles()
 
   package init() throws(UVError) {
     UVError.mustSucceed(cuv_ignore_sigpipe(), "signal(SIGPIPE)")
@@ -78,6 +79,7 @@ package final class EventLoop {
     state = .closing
     turns?.close()
     turns = nil
+    timers.close()
     async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, nil) }
     while countHandles(closing: true) > 0 { UVError.mustSucceed(uv_run(uv, UV_RUN_NOWAIT), "uv_run") }
     let left = countHandles(closing: false)

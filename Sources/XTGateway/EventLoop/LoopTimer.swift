@@ -1,41 +1,47 @@
 import CUV
 
 /// A timer. Keeps itself and its callback alive until `close()`; one close is owed for every init.
-package final class LoopTimer: LoopHandle {
+package final class LoopTimer {
+  private let loop: EventLoop
   private var callback: (() -> Void)?
+  /// Nil once it is closed.
+  private var timer: UnsafeMutablePointer<uv_timer_t>?
 
   package init(loop: EventLoop, _ callback: @escaping () -> Void) {
-    self.callback = callback
-    super.init(loop: loop, uv_timer_t.self)
-    UVError.mustSucceed(uv_timer_init(loop.uv, timer), "uv_timer_init")
-    didOpen()
+    (self.loop, self.callback) = (loop, callback)
+    let timer = loop.timers.take(loop)
+    self.timer = timer
+    timer.pointee.data = Unmanaged.passRetained(self).toOpaque()
   }
-
-  private var timer: UnsafeMutablePointer<uv_timer_t> { memory.assumingMemoryBound(to: uv_timer_t.self) }
 
   /// Fires once after `milliseconds` (0: in the next turn), or every `repeating` ms after that. Starting again restarts.
   /// Nothing happens on a closed timer.
   package func start(after milliseconds: UInt64, repeating: UInt64 = 0) {
-    guard isOpen else { return }
+    guard let timer else { return }
     UVError.mustSucceed(uv_timer_start(timer, timerDidFire, milliseconds, repeating), "uv_timer_start")
   }
 
   package func stop() {
-    guard isOpen else { return }
+    guard let timer else { return }
     UVError.mustSucceed(uv_timer_stop(timer), "uv_timer_stop")
   }
 
-  package var isActive: Bool { isOpen && uv_is_active(handle) != 0 }
+  package var isActive: Bool {
+    guard let timer else { return false }
+    return timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_is_active($0) } != 0
+  }
 
   /// Whether it keeps `run()` from returning (default true).
   package func keepsLoopAlive(_ yes: Bool) {
-    guard isOpen else { return }
-    if yes { uv_ref(handle) } else { uv_unref(handle) }
+    guard let timer else { return }
+    timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { if yes { uv_ref($0) } else { uv_unref($0) } }
   }
 
-  package override func close() {
-    callback = nil
-    super.close()
+  package func close() {
+    guard let timer else { return }
+    (self.timer, callback) = (nil, nil)
+    loop.timers.give(timer)
+    Unmanaged.passUnretained(self).release()
   }
 
   fileprivate func fire() {
@@ -47,4 +53,42 @@ package final class LoopTimer: LoopHandle {
 
 private func timerDidFire(_ timer: UnsafeMutablePointer<uv_timer_t>?) {
   Unmanaged<LoopTimer>.fromOpaque(timer!.pointee.data).takeUnretainedValue().fire()
+}
+
+/// The handles of one loop's closed timers, to be used again: every request and every connection has a timer, and closing one takes
+/// libuv another turn.
+struct TimerHandles {
+  /// More are closed. Few: those of a burst would lie all over the heap and keep it from being given back.
+  static let maxCount = 64
+
+  private(set) var free: [UnsafeMutablePointer<uv_timer_t>] = []
+  private var isClosed = false
+
+  /// A handle that is not active, and keeps the loop alive when it is.
+  fileprivate mutating func take(_ loop: EventLoop) -> UnsafeMutablePointer<uv_timer_t> {
+    if let timer = free.popLast() { return timer }
+    let timer = UnsafeMutablePointer<uv_timer_t>.allocate(capacity: 1)
+    UVError.mustSucceed(uv_timer_init(loop.uv, timer), "uv_timer_init")
+    return timer
+  }
+
+  fileprivate mutating func give(_ timer: UnsafeMutablePointer<uv_timer_t>) {
+    guard !isClosed, free.count < Self.maxCount else { return Self.close(timer) }
+    UVError.mustSucceed(uv_timer_stop(timer), "uv_timer_stop")
+    timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_ref($0) }
+    free.append(timer)
+  }
+
+  /// The loop closes: none is kept from now on.
+  mutating func close() {
+    isClosed = true
+    for timer in free { Self.close(timer) }
+    free = []
+  }
+
+  private static func close(_ timer: UnsafeMutablePointer<uv_timer_t>) {
+    timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { handle in
+      uv_close(handle) { $0!.withMemoryRebound(to: uv_timer_t.self, capacity: 1) { $0.deallocate() } }
+    }
+  }
 }

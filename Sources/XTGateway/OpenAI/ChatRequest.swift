@@ -59,7 +59,8 @@ extension ChatRequest {
     }
     let root = document.root
     guard root.kind == .object else { throw RequestError(.invalidJSON, "The request's body must be a JSON object.") }
-    let fields = Fields(root, at: .request)
+    // Nearly all of the parameters that are looked for are absent.
+    let fields = Fields(root, at: .request, filter: root.nameFilter)
     try UnsupportedParameters.check(fields)
     guard let model = try fields.string("model"), !model.isEmpty else {
       throw RequestError(.invalidValue, "You must provide a model parameter.", param: "model")

@@ -38,7 +38,7 @@ package struct CompletionIdentity: Sendable {
 /// made once per stream and a tail that all streams share.
 package struct ChunkEncoder: ~Copyable {
   /// `data: {"id":…,"choices":[{"index":0,"delta":{"content":"`, in one run, since every piece needs it whole.
-  private let contentHead: [UInt8]
+  private let contentHead: ByteBuffer
   /// How much of it is not about the choice.
   private let headBytes: Int
   private let includesUsage: Bool
@@ -59,11 +59,11 @@ package struct ChunkEncoder: ~Copyable {
     buffer.append(#","choices":["#)
     headBytes = buffer.count
     buffer.append(Self.contentDelta)
-    contentHead = Array(buffer.bytes)
+    contentHead = buffer
   }
 
   private func append(_ delta: StaticString, to buffer: ByteBuffer) {
-    contentHead.withUnsafeBytes { buffer.append(UnsafeRawBufferPointer(rebasing: $0[..<headBytes])) }
+    buffer.append(UnsafeRawBufferPointer(rebasing: contentHead.bytes[..<headBytes]))
     buffer.append(delta)
   }
 
@@ -82,7 +82,7 @@ package struct ChunkEncoder: ~Copyable {
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   package func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
-    buffer.append(contentHead)
+    buffer.append(contentHead.bytes)
     buffer.append(inside)
     buffer.append(tail)
   }

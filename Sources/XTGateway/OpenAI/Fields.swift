@@ -23,12 +23,13 @@ struct Fields {
   /// Of the object itself.
   let place: ParameterPath
 
-  init(_ object: JSONValue, at place: ParameterPath) { (self.object, self.place, filter) = (object, place, object.nameFilter) }
+  init(_ object: JSONValue, at place: ParameterPath, filter: JSONNameFilter = .passesAll) {
+    (self.object, self.place, self.filter) = (object, place, filter)
+  }
 
   func path(_ name: StaticString) -> String { place.member(name) }
 
   func value(_ name: StaticString) -> JSONValue? {
-    // Nearly all of the parameters that are looked for are absent.
     guard filter.mayHold(name), let value = object[name], value.kind != .null else { return nil }
     return value
   }

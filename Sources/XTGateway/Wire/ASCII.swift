@@ -24,6 +24,8 @@ package enum ASCII {
       if lowercase(ByteScan.word(base, index)) != lowercase(ByteScan.word(other, index)) { return false }
       index += 8
     }
+    // The last eight once more, in part, rather than a byte at a time.
+    if count >= 8 { return lowercase(ByteScan.word(base, count - 8)) == lowercase(ByteScan.word(other, count - 8)) }
     while index < count {
       guard lowercase(bytes[index]) == lowercase(other.load(fromByteOffset: index, as: UInt8.self)) else { return false }
       index += 1

@@ -23,6 +23,11 @@ package struct JSONElements: Sequence, IteratorProtocol {
 package struct JSONNameFilter {
   private var bits: UInt64 = 0
 
+  /// For an object whose members are looked for only once or twice.
+  package static var passesAll: JSONNameFilter { JSONNameFilter(bits: .max) }
+
+  private init(bits: UInt64) { self.bits = bits }
+
   fileprivate init(_ object: JSONValue) {
     guard object.kind == .object else { return }
     var key = object.index + 1

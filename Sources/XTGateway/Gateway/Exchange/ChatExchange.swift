@@ -25,6 +25,8 @@ final class ChatExchange {
 
   var record: AccessRecord
   private let client: ClientIdentity
+  /// Where this stands in the core's list of running exchanges.
+  var slot = 0
   private var timer: LoopTimer?
   private var query = ChatQuery(model: "", system: "", turns: [])
   /// The upstream's values of the model, the one in use first.

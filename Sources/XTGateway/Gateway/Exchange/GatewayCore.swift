@@ -30,7 +30,7 @@ package final class GatewayCore {
   /// The keys that clients may use.
   var keys: ClientKeys
   private(set) lazy var statusQueries = makeStatusQueries()
-  private var running: [ObjectIdentifier: ChatExchange] = [:]
+  private var running: [ChatExchange] = []
   package private(set) var isDraining = false
 
   package init(
@@ -73,7 +73,7 @@ package final class GatewayCore {
     desk.onTokenRefused = { [unowned self] account in perform(.renewToken(account)) }
     sessions.onDiscard = { [unowned self] id, account in perform(.delete(session: id, account)) }
     sessions.onFirstSession = { [unowned self] account in perform(.sweep(account)) }
-    sessions.touchRunning = { [unowned self] in for exchange in running.values { exchange.touchSession() } }
+    sessions.touchRunning = { [unowned self] in for exchange in running { exchange.touchSession() } }
     monitor.start()
     desk.start()
     background?.start()
@@ -115,7 +115,7 @@ package final class GatewayCore {
   private var status: WorkerStatus {
     let server = serverStatistics()
     return WorkerStatus(
-      metrics: metrics.copy, runningChats: running.count, heldSessions: running.values.count { $0.holdsSession },
+      metrics: metrics.copy, runningChats: running.count, heldSessions: running.count { $0.holdsSession },
       connections: server.connections, sentBytes: server.sentBytes, loopLag: monitor.lag, loopBusyRatio: monitor.busyRatio)
   }
 
@@ -143,7 +143,9 @@ package final class GatewayCore {
   /// Those of a request's models that do not rest.
   func modelsToTry(_ values: [String]) -> ArraySlice<String> {
     let now = loop.now
-    return shared.modelHealth.withLock { health in values.filter { health.coolsUntil($0, now) == nil }[...] }
+    return shared.modelHealth.withLock { health in
+      health.areAllWell ? values[...] : values.filter { health.coolsUntil($0, now) == nil }[...]
+    }
   }
 
   func modelFailed(_ model: String) {
@@ -156,12 +158,17 @@ package final class GatewayCore {
   // MARK: Running exchanges
 
   func began(_ exchange: ChatExchange) {
-    running[ObjectIdentifier(exchange)] = exchange
+    exchange.slot = running.count
+    running.append(exchange)
     shared.chatBegan()
   }
 
   func ended(_ exchange: ChatExchange, _ client: ClientIdentity) {
-    running[ObjectIdentifier(exchange)] = nil
+    let last = running.removeLast()
+    if last !== exchange {
+      last.slot = exchange.slot
+      running[exchange.slot] = last
+    }
     shared.chatEnded()
     if client.index >= 0 { shared.clients.withLock { $0.end(client) } }
   }
@@ -173,7 +180,7 @@ package final class GatewayCore {
 
   /// Ends every running answer with an error.
   package func cutOff() {
-    for exchange in running.values { exchange.cutOff() }
+    for exchange in running { exchange.cutOff() }
   }
 
   /// Calls `done` when no session is being made any more.

@@ -12,9 +12,12 @@ package struct ModelHealth: Sendable {
 
   package init(shortest: UInt64, longest: UInt64) { (self.shortest, self.longest) = (shortest, longest) }
 
+  /// None rests.
+  package var areAllWell: Bool { ailing.isEmpty }
+
   /// When the model may be asked for again; nil: now.
   package func coolsUntil(_ model: String, _ now: UInt64) -> UInt64? {
-    guard !ailing.isEmpty, let ailment = ailing[model], ailment.until > now else { return nil }
+    guard let ailment = ailing[model], ailment.until > now else { return nil }
     return ailment.until
   }
 
@@ -27,6 +30,6 @@ package struct ModelHealth: Sendable {
 
   package mutating func succeeded(_ model: String) {
     // Nearly always all are well, and a look whether one is not costs a hash.
-    if !ailing.isEmpty { ailing[model] = nil }
+    if !areAllWell { ailing[model] = nil }
   }
 }

@@ -36,18 +36,20 @@ struct ClientKeys: Sendable {
 
   func check(_ headers: HTTPHeaders) -> Verdict {
     guard !isOpen else { return .client(anybody) }
-    guard let offered = Self.bearer(headers) ?? headers["x-api-key"] else { return .refused }
+    guard let secret = Self.bearer(headers) ?? headers.withValue("x-api-key", { SecretDigest($0) }) else { return .refused }
     // Every key is looked at, whichever matches: the time taken tells nothing.
-    let secret = SecretDigest(offered)
     var match: Int?
     for (index, entry) in entries.enumerated() where entry.secret.matches(secret) && entry.isValid { match = index }
     return match.map { .client(ClientIdentity(index: $0, name: entries[$0].key.name, digest: entries[$0].digest)) } ?? .refused
   }
 
-  /// `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case).
-  static func bearer(_ headers: HTTPHeaders) -> String? {
-    guard let parts = headers["authorization"]?.split(separator: " ", maxSplits: 1), parts.count == 2 else { return nil }
-    return parts[0].lowercased() == "bearer" ? String(parts[1].drop { $0 == " " }) : nil
+  /// What is offered in `Authorization: Bearer …` (RFC 6750, section 2.1; the scheme in any case).
+  static func bearer(_ headers: HTTPHeaders) -> SecretDigest? {
+    headers.withValue("authorization") { value -> SecretDigest? in
+      let scheme = UnsafeRawBufferPointer(rebasing: value.prefix(7))
+      guard ASCII.equalsIgnoringCase(scheme, "bearer ") else { return nil }
+      return SecretDigest(UnsafeRawBufferPointer(rebasing: value.dropFirst(7).drop { $0 == UInt8(ascii: " ") }))
+    } ?? nil
   }
 }
 

@@ -60,7 +60,7 @@ package final class GatewayService: HTTPService {
   private func startChat(
     _ http: HTTPServerExchange, _ head: HTTPRequestHead, _ record: inout AccessRecord, _ client: ClientIdentity
   ) {
-    guard head.headers.withValue("content-type", Self.isJSON) ?? true else {
+    guard Self.takes(head.headers.mediaType ?? .none) else {
       return refuse(.unsupportedMediaType(head.headers["content-type"] ?? ""), http, &record)
     }
     if let error = core.begin(client).map(GatewayError.keyLimited) {
@@ -104,7 +104,7 @@ package final class GatewayService: HTTPService {
   private func sendMetrics(_ http: HTTPServerExchange, _ record: inout AccessRecord) {
     if !core.configuration.apiKeys.isEmpty {
       guard let offered = ClientKeys.bearer(http.head.headers),
-        SecretDigest(core.configuration.metrics.key).matches(SecretDigest(offered))
+        SecretDigest(core.configuration.metrics.key).matches(offered)
       else {
         return refuse(.invalidAPIKey, http, &record)
       }
@@ -119,7 +119,7 @@ package final class GatewayService: HTTPService {
 
   private func sendAdmin(_ route: AdminService.Route, _ http: HTTPServerExchange, _ record: inout AccessRecord) {
     guard let offered = ClientKeys.bearer(http.head.headers),
-      SecretDigest(core.configuration.adminKey).matches(SecretDigest(offered))
+      SecretDigest(core.configuration.adminKey).matches(offered)
     else {
       return refuse(.invalidAPIKey, http, &record)
     }
@@ -174,9 +174,9 @@ package final class GatewayService: HTTPService {
     }
   }
 
-  /// `application/json`, or a type that ends with `+json` (RFC 6839, section 3.1), parameters ignored.
-  static func isJSON(_ contentType: UnsafeRawBufferPointer) -> Bool {
-    switch MediaType(contentType) {
+  /// Whether a body of that type may be a request: some clients do not say what they send.
+  static func takes(_ type: MediaType) -> Bool {
+    switch type {
     case .none, .json, .basedOnJSON: true
     case .eventStream, .html, .other: false
     }

@@ -10,12 +10,16 @@ struct SecretDigest: Sendable {
 
   init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
 
-  init(_ secret: String) {
-    var secret = secret
+  init(_ secret: UnsafeRawBufferPointer) {
     var hash = SipHash128(key: Self.key)
-    secret.withUTF8 { hash.update(UnsafeRawBufferPointer($0)) }
+    hash.update(secret)
     let digest = hash.finalize()
     (high, low) = (digest.high, digest.low)
+  }
+
+  init(_ secret: String) {
+    var secret = secret
+    self = secret.withUTF8 { SecretDigest(UnsafeRawBufferPointer($0)) }
   }
 
   func matches(_ other: SecretDigest) -> Bool { (high ^ other.high) | (low ^ other.low) == 0 }

@@ -33,6 +33,8 @@ enum HTTPCharacters {
       if ByteScan.control(ByteScan.word(base, index)) != 0 { return true }
       index += 8
     }
+    // The last eight once more, in part, rather than a byte at a time.
+    if text.count >= 8 { return ByteScan.control(ByteScan.word(base, text.count - 8)) != 0 }
     while index < text.count {
       if text[index] < 0x20 || text[index] == 0x7F { return true }
       index += 1

@@ -47,6 +47,9 @@ package struct HTTPHeaders: Sendable {
     }
   }
 
+  /// Of the `Content-Type` field; nil if there is none.
+  package var mediaType: MediaType? { withValue("content-type") { MediaType($0) } }
+
   /// For tests and simulators: every field, names as received.
   package var fields: [(name: String, value: String)] {
     block.withUnsafeBytes { block in

@@ -75,9 +75,9 @@ package struct HTTPRequestParser: ~Copyable {
   private mutating func take(_ piece: UnsafeRawBufferPointer) throws(HTTPRequestError) -> Bool {
     try admit(piece)
     guard !lineBegin.isEmpty else { return try endLine(piece) }
-    var line = lineBegin
+    var line: [UInt8] = []
+    swap(&line, &lineBegin)
     line.append(contentsOf: piece)
-    lineBegin = []
     let result: Result<Bool, HTTPRequestError> = line.withUnsafeBytes { line in
       do throws(HTTPRequestError) { return .success(try endLine(line)) } catch { return .failure(error) }
     }
