@@ -93,8 +93,6 @@ update_packages() {
 
 # The Swift runtime is linked statically: the binary then runs where no Swift is installed. lld is the toolchain's own linker.
 # Debugging information, all of it the runtime's, is left out: a quarter of the file.
-# Overlapping accesses to a variable are found by the debug build, which every unit test runs with; at run time the check would be
-# paid for with every chunk.
 build_release() {
-  swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --strip-debug -Xswiftc -enforce-exclusivity=unchecked "$@"
+  swift build -c release --static-swift-stdlib -Xswiftc -use-ld=lld -Xlinker --strip-debug "$@"
 }

@@ -4,29 +4,29 @@ import Wire
 import XSTech
 
 /// Keeps what it is told, and holds every piece against what a JSON string may hold.
-package final class RecordingEncoder: AnswerEncoder {
-  package enum Call: Equatable { case content([UInt8]), reasoning([UInt8]) }
+public final class RecordingEncoder: AnswerEncoder {
+  public enum Call: Equatable { case content([UInt8]), reasoning([UInt8]) }
 
-  package private(set) var calls: [Call] = []
-  package private(set) var content: [UInt8] = []
-  package private(set) var reasoning: [UInt8] = []
+  public private(set) var calls: [Call] = []
+  public private(set) var content: [UInt8] = []
+  public private(set) var reasoning: [UInt8] = []
 
-  package init() {}
+  public init() {}
 
-  package func content(_ inside: UnsafeRawBufferPointer) {
+  public func content(_ inside: UnsafeRawBufferPointer) {
     calls.append(.content(Array(inside)))
     content += decoded(inside)
   }
 
-  package func reasoning(_ inside: UnsafeRawBufferPointer) {
+  public func reasoning(_ inside: UnsafeRawBufferPointer) {
     calls.append(.reasoning(Array(inside)))
     reasoning += decoded(inside)
   }
 
-  package func keepAlive() { fatalError("broken: a keep-alive from within the translation") }
-  package func finish(_ usage: Usage?) { fatalError("broken: an end from within the translation") }
-  package func fail(_ error: GatewayError) { fatalError("broken: an end from within the translation") }
-  package var isCommitted: Bool { !calls.isEmpty }
+  public func keepAlive() { fatalError("broken: a keep-alive from within the translation") }
+  public func finish(_ usage: Usage?) { fatalError("broken: an end from within the translation") }
+  public func fail(_ error: GatewayError) { fatalError("broken: an end from within the translation") }
+  public var isCommitted: Bool { !calls.isEmpty }
 
   private func decoded(_ inside: UnsafeRawBufferPointer) -> [UInt8] {
     let literal = ByteBuffer("\"")

@@ -1,24 +1,24 @@
 import Wire
 
 /// A connection's bytes, read with the request parser and the body decoder as the server reads them.
-package struct RequestStream {
-  package struct Message {
-    package let head: HTTPRequestHead
+public struct RequestStream {
+  public struct Message {
+    public let head: HTTPRequestHead
     /// The body as far as it came.
-    package var body: [UInt8] = []
-    package var isComplete = false
+    public var body: [UInt8] = []
+    public var isComplete = false
     /// The head without what is told by the body.
-    package let summary: String
+    public let summary: String
   }
 
-  package enum End: Equatable { case clean, inHead, inBody, failed(HTTPRequestError) }
+  public enum End: Equatable { case clean, inHead, inBody, failed(HTTPRequestError) }
 
-  package private(set) var messages: [Message] = []
-  package private(set) var end = End.clean
+  public private(set) var messages: [Message] = []
+  public private(set) var end = End.clean
   /// Bytes that were taken, up to the end or to where it failed.
-  package private(set) var consumed = 0
+  public private(set) var consumed = 0
 
-  package init(
+  public init(
     _ input: UnsafeRawBufferPointer, parts: [Int], limits: HTTPRequestParser.Limits = .init(), bodyLimit: Int = 1 << 20
   ) {
     var parser = HTTPRequestParser(limits: limits)
@@ -74,7 +74,7 @@ package struct RequestStream {
 
 extension RequestStream {
   /// Where two readings of the same bytes differ; nil if nowhere.
-  package func difference(from other: RequestStream) -> String? {
+  public func difference(from other: RequestStream) -> String? {
     if end != other.end { return "\(end) and \(other.end)" }
     if messages.count != other.messages.count { return "\(messages.count) and \(other.messages.count) messages" }
     for (mine, theirs) in zip(messages, other.messages) where mine.summary != theirs.summary {

@@ -2,7 +2,7 @@ import CUV
 import Wire
 
 /// Work put off to the end of the running callback of the loop.
-package protocol DeferredWork: AnyObject {
+public protocol DeferredWork: AnyObject {
   func runDeferred()
 }
 
@@ -10,15 +10,15 @@ package protocol DeferredWork: AnyObject {
 ///
 /// One `close` is owed. libuv enters Swift through C functions that look the same everywhere: they find their object through the
 /// handle's `data`, call `enter`, do their work and call `leave`, which runs what was deferred meanwhile.
-package final class EventLoop {
+public final class EventLoop {
   private enum State { case open, closing, closed }
 
   let uv: UnsafeMutablePointer<uv_loop_t>
   private let async: UnsafeMutablePointer<uv_async_t>
   /// The one door for other threads.
-  package let inbox: LoopInbox
+  public let inbox: LoopInbox
   /// What every connection of the loop reads into: reads are handed out synchronously, so one buffer serves all.
-  package let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
+  public let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 * 1024, alignment: 16)
 
   private var state = State.open
   // Read or written at one stroke, so that no two accesses overlap; the run-time check for that has to be paid in every callback.
@@ -30,7 +30,7 @@ package final class EventLoop {
   private var turns: TurnQueue?
   @exclusivity(unchecked) var timers = TimerHandles()
 
-  package init() throws(UVError) {
+  public init() throws(UVError) {
     UVError.mustSucceed(cuv_ignore_sigpipe(), "signal(SIGPIPE)")
     uv = .allocate(capacity: 1)
     async = .allocate(capacity: 1)
@@ -59,7 +59,7 @@ package final class EventLoop {
   }
 
   /// Runs until `stop()` or until nothing is left to wait for.
-  package func run() {
+  public func run() {
     precondition(state == .open && depth == 0, "run() of a closed or running loop")
     enter()
     leave()
@@ -67,11 +67,11 @@ package final class EventLoop {
     UVError.mustSucceed(uv_run(uv, UV_RUN_DEFAULT), "uv_run")
   }
 
-  package func stop() { uv_stop(uv) }
+  public func stop() { uv_stop(uv) }
 
   /// Closes what the loop owns itself and runs it until every handle is closed; traps in debug builds if one was left open.
   /// Jobs that the inbox accepted still run.
-  package func close() {
+  public func close() {
     precondition(depth == 0, "close() of a running loop")
     guard state == .open else { return }
     inbox.close()
@@ -90,14 +90,14 @@ package final class EventLoop {
   }
 
   /// Milliseconds on a monotonic clock, as of the beginning of this turn.
-  package var now: UInt64 { uv_now(uv) }
+  public var now: UInt64 { uv_now(uv) }
 
   /// Runs `work` once when the callback that is running now has ended (before the loop goes on), in order. Work enqueued by
   /// such work runs in the same place. Outside of any callback it runs when `run()` is called next.
-  package func enqueue(_ work: any DeferredWork) { deferred.append(work) }
+  public func enqueue(_ work: any DeferredWork) { deferred.append(work) }
 
   /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served.
-  package func enqueueNextTurn(_ work: any TurnWork) {
+  public func enqueueNextTurn(_ work: any TurnWork) {
     guard state == .open else { return }
     let turns = turns ?? TurnQueue(loop: self)
     self.turns = turns

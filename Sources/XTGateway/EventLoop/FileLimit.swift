@@ -5,7 +5,7 @@
 #endif
 
 /// Raises the limit of open files to what the system allows, as every connection is one; returns how many that are, nil if unknown.
-@discardableResult package func raiseFileLimit() -> Int? {
+@discardableResult public func raiseFileLimit() -> Int? {
   #if canImport(Glibc)
     let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
   #else

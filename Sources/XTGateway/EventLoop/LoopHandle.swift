@@ -2,10 +2,10 @@ import CUV
 
 /// The life of a libuv handle, the same for every kind: one owner, memory of its own beside the object, and between a successful
 /// init and the close callback a retain on behalf of libuv. `close` is owed once, and harmless when repeated.
-package class LoopHandle {
+public class LoopHandle {
   private enum State { case fresh, open, closing, closed }
 
-  package let loop: EventLoop
+  public let loop: EventLoop
   let memory: UnsafeMutableRawPointer
   private var state = State.fresh
 
@@ -22,7 +22,7 @@ package class LoopHandle {
   final var handle: UnsafeMutablePointer<uv_handle_t> { memory.assumingMemoryBound(to: uv_handle_t.self) }
 
   /// Whether `close` is still owed.
-  package final var isOpen: Bool { state == .open }
+  public final var isOpen: Bool { state == .open }
 
   /// libuv's init has succeeded: from here on `close` is owed.
   final func didOpen() {
@@ -30,7 +30,7 @@ package class LoopHandle {
     state = .open
   }
 
-  package func close() { close { uv_close($0, didClose) } }
+  public func close() { close { uv_close($0, didClose) } }
 
   final func close(_ closeHandle: (UnsafeMutablePointer<uv_handle_t>) -> Void) {
     guard state == .open else { return }

@@ -1,7 +1,7 @@
 import CUV
 
 /// Jobs for a loop from other threads. Does not keep the loop alive.
-package final class LoopInbox: Sendable {
+public final class LoopInbox: Sendable {
   typealias Job = @Sendable () -> Void
 
   private struct State {
@@ -18,7 +18,7 @@ package final class LoopInbox: Sendable {
   func close() { state.withLock { $0.isOpen = false } }
 
   /// Runs `job` on the loop's thread soon; returns false if the loop is closed (the job is dropped).
-  @discardableResult package func post(_ job: @escaping @Sendable () -> Void) -> Bool {
+  @discardableResult public func post(_ job: @escaping @Sendable () -> Void) -> Bool {
     state.withLock { state in
       guard state.isOpen else { return false }
       state.jobs.append(job)

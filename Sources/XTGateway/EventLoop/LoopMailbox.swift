@@ -1,7 +1,7 @@
 import CUV
 
 /// Messages for one loop from any thread, in order of each sender. Made before its loop opens it; what comes earlier waits.
-package final class LoopMailbox<Message: Sendable>: Sendable {
+public final class LoopMailbox<Message: Sendable>: Sendable {
   private struct State {
     var messages: [Message] = []
     var wake: LoopWake?
@@ -10,10 +10,10 @@ package final class LoopMailbox<Message: Sendable>: Sendable {
 
   private let state = Locked(State())
 
-  package init() {}
+  public init() {}
 
   /// The loop receives `message` soon; false: it is closed, and nobody will.
-  @discardableResult package func post(_ message: Message) -> Bool {
+  @discardableResult public func post(_ message: Message) -> Bool {
     state.withLock { state in
       guard !state.isClosed else { return false }
       state.messages.append(message)
@@ -42,14 +42,14 @@ package final class LoopMailbox<Message: Sendable>: Sendable {
 }
 
 /// The loop's end of a mailbox. Keeps the loop running, itself and its callback alive until `close()`; one close is owed.
-package final class MailboxReceiver<Message: Sendable> {
+public final class MailboxReceiver<Message: Sendable> {
   private let mailbox: LoopMailbox<Message>
   private let handle: AsyncHandle
   private let receive: (Message) -> Void
   /// Swapped with the mailbox's array, so that both keep their memory.
   private var messages: [Message] = []
 
-  package init(loop: EventLoop, mailbox: LoopMailbox<Message>, _ receive: @escaping (Message) -> Void) throws(UVError) {
+  public init(loop: EventLoop, mailbox: LoopMailbox<Message>, _ receive: @escaping (Message) -> Void) throws(UVError) {
     (self.mailbox, self.receive) = (mailbox, receive)
     handle = try AsyncHandle(loop: loop)
     handle.callback = { [self] in deliver() }
@@ -57,7 +57,7 @@ package final class MailboxReceiver<Message: Sendable> {
   }
 
   /// What was posted before is still received, during this call.
-  package func close() {
+  public func close() {
     guard handle.isOpen else { return }
     mailbox.close()
     deliver()

@@ -1,7 +1,7 @@
 import CUV
 
 /// A thread of its own for a loop. One join is owed.
-package final class LoopThread {
+public final class LoopThread {
   private final class Start {
     let name: String
     let body: () -> Void
@@ -13,7 +13,7 @@ package final class LoopThread {
 
   /// Runs `body` on a new thread. What it holds is that thread's from now on.
   /// - Parameter name: as system tools show it; 15 bytes of it.
-  package init(name: String, _ body: sending @escaping () -> Void) throws(UVError) {
+  public init(name: String, _ body: sending @escaping () -> Void) throws(UVError) {
     let start = Unmanaged.passRetained(Start(name, body))
     let code = uv_thread_create(&thread, runThread, start.toOpaque())
     guard code == 0 else {
@@ -26,7 +26,7 @@ package final class LoopThread {
   deinit { assert(isJoined, "a thread was never joined") }
 
   /// Waits for its end.
-  package func join() {
+  public func join() {
     guard !isJoined else { return }
     isJoined = true
     UVError.mustSucceed(uv_thread_join(&thread), "uv_thread_join")
@@ -39,7 +39,7 @@ package final class LoopThread {
   }
 
   /// Cores that this process may use.
-  package static var availableCores: Int { max(1, Int(uv_available_parallelism())) }
+  public static var availableCores: Int { max(1, Int(uv_available_parallelism())) }
 }
 
 private func runThread(_ start: UnsafeMutableRawPointer?) { if let start { LoopThread.run(start) } }

@@ -1,13 +1,13 @@
 import CUV
 
 /// A timer. Keeps itself and its callback alive until `close()`; one close is owed for every init.
-package final class LoopTimer {
+public final class LoopTimer {
   private let loop: EventLoop
   private var callback: (() -> Void)?
   /// Nil once it is closed.
   private var timer: UnsafeMutablePointer<uv_timer_t>?
 
-  package init(loop: EventLoop, _ callback: @escaping () -> Void) {
+  public init(loop: EventLoop, _ callback: @escaping () -> Void) {
     (self.loop, self.callback) = (loop, callback)
     let timer = loop.timers.take(loop)
     self.timer = timer
@@ -16,28 +16,28 @@ package final class LoopTimer {
 
   /// Fires once after `milliseconds` (0: in the next turn), or every `repeating` ms after that. Starting again restarts.
   /// Nothing happens on a closed timer.
-  package func start(after milliseconds: UInt64, repeating: UInt64 = 0) {
+  public func start(after milliseconds: UInt64, repeating: UInt64 = 0) {
     guard let timer else { return }
     UVError.mustSucceed(uv_timer_start(timer, timerDidFire, milliseconds, repeating), "uv_timer_start")
   }
 
-  package func stop() {
+  public func stop() {
     guard let timer else { return }
     UVError.mustSucceed(uv_timer_stop(timer), "uv_timer_stop")
   }
 
-  package var isActive: Bool {
+  public var isActive: Bool {
     guard let timer else { return false }
     return timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_is_active($0) } != 0
   }
 
   /// Whether it keeps `run()` from returning (default true).
-  package func keepsLoopAlive(_ yes: Bool) {
+  public func keepsLoopAlive(_ yes: Bool) {
     guard let timer else { return }
     timer.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { if yes { uv_ref($0) } else { uv_unref($0) } }
   }
 
-  package func close() {
+  public func close() {
     guard let timer else { return }
     (self.timer, callback) = (nil, nil)
     loop.timers.give(timer)

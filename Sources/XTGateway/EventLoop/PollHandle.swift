@@ -1,20 +1,20 @@
 import CUV
 
 /// Watches a file descriptor that someone else owns (libcurl's sockets).
-package final class PollHandle: LoopHandle {
-  package struct Events: OptionSet, Sendable {
-    package let rawValue: Int32
-    package init(rawValue: Int32) { self.rawValue = rawValue }
-    package static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
+public final class PollHandle: LoopHandle {
+  public struct Events: OptionSet, Sendable {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+    public static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
   }
 
   @exclusivity(unchecked) private var callback: ((Events, _ failed: Bool) -> Void)?
   /// What libuv watches now: a change costs two system calls, so none is made without need.
-  @exclusivity(unchecked) package private(set) var watched: Events = []
+  @exclusivity(unchecked) public private(set) var watched: Events = []
 
   /// `callback`: which events, and whether libuv reported an error instead (bad status). After an error nothing is watched
   /// any more until `watch` is called again.
-  package init(loop: EventLoop, fileDescriptor: Int32, _ callback: @escaping (Events, _ failed: Bool) -> Void) throws(UVError) {
+  public init(loop: EventLoop, fileDescriptor: Int32, _ callback: @escaping (Events, _ failed: Bool) -> Void) throws(UVError) {
     self.callback = callback
     super.init(loop: loop, uv_poll_t.self)
     try UVError.check(uv_poll_init(loop.uv, poll, fileDescriptor))
@@ -24,21 +24,21 @@ package final class PollHandle: LoopHandle {
   private var poll: UnsafeMutablePointer<uv_poll_t> { memory.assumingMemoryBound(to: uv_poll_t.self) }
 
   /// Replaces what is watched; nothing is the same as `stop`.
-  package func watch(_ events: Events) {
+  public func watch(_ events: Events) {
     guard isOpen, events != watched else { return }
     guard !events.isEmpty else { return stop() }
     UVError.mustSucceed(uv_poll_start(poll, events.rawValue, pollDidReport), "uv_poll_start")
     watched = events
   }
 
-  package func stop() {
+  public func stop() {
     guard isOpen else { return }
     UVError.mustSucceed(uv_poll_stop(poll), "uv_poll_stop")
     watched = []
   }
 
   /// Stops at once; memory goes in the close callback.
-  package override func close() {
+  public override func close() {
     callback = nil
     super.close()
   }

@@ -1,9 +1,9 @@
 import CUV
 
 /// The process's environment variables.
-package enum ProcessEnvironment {
+public enum ProcessEnvironment {
   /// All of them, in no particular order (`uv_os_environ`).
-  package static func all() throws(UVError) -> [(name: String, value: String)] {
+  public static func all() throws(UVError) -> [(name: String, value: String)] {
     var items: UnsafeMutablePointer<uv_env_item_t>?
     var count: Int32 = 0
     let result = uv_os_environ(&items, &count)

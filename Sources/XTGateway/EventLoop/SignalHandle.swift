@@ -1,10 +1,10 @@
 import CUV
 
 /// A signal handler on the loop. Does not keep the loop alive.
-package final class SignalHandle: LoopHandle {
+public final class SignalHandle: LoopHandle {
   private var callback: (() -> Void)?
 
-  package init(loop: EventLoop, signal: Int32, _ callback: @escaping () -> Void) throws(UVError) {
+  public init(loop: EventLoop, signal: Int32, _ callback: @escaping () -> Void) throws(UVError) {
     self.callback = callback
     super.init(loop: loop, uv_signal_t.self)
     try UVError.check(uv_signal_init(loop.uv, handler))
@@ -19,7 +19,7 @@ package final class SignalHandle: LoopHandle {
 
   private var handler: UnsafeMutablePointer<uv_signal_t> { memory.assumingMemoryBound(to: uv_signal_t.self) }
 
-  package override func close() {
+  public override func close() {
     callback = nil
     super.close()
   }

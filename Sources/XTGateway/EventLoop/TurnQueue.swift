@@ -1,7 +1,7 @@
 import CUV
 
 /// Work that goes on in a later turn of the loop.
-package protocol TurnWork: AnyObject {
+public protocol TurnWork: AnyObject {
   func runTurn()
 }
 

@@ -1,13 +1,13 @@
 import CUV
 
 /// A libuv error code and its words ("EADDRINUSE: address already in use").
-package struct UVError: Error, Equatable, Sendable, CustomStringConvertible {
-  package let code: Int32
-  package init(code: Int32) { self.code = code }
-  package init(_ code: uv_errno_t) { self.code = code.rawValue }
+public struct UVError: Error, Equatable, Sendable, CustomStringConvertible {
+  public let code: Int32
+  public init(code: Int32) { self.code = code }
+  public init(_ code: uv_errno_t) { self.code = code.rawValue }
 
-  package var name: String { text(uv_err_name_r) }
-  package var description: String { "\(name): \(text(uv_strerror_r))" }
+  public var name: String { text(uv_err_name_r) }
+  public var description: String { "\(name): \(text(uv_strerror_r))" }
 
   /// The variants that write into the caller's memory: the others leak for a code that libuv does not know.
   private func text(_ function: (Int32, UnsafeMutablePointer<CChar>?, Int) -> UnsafeMutablePointer<CChar>?) -> String {

@@ -2,7 +2,7 @@ import CCurl
 import Wire
 
 /// Where requests go, taken apart once: scheme, host, port and what stands in front of every path. Read by libcurl's own rules.
-package final class HTTPBaseURL {
+public final class HTTPBaseURL {
   final class Parts {
     let isTLS: Bool
     /// As in a `Host` field: the port only where it is not the scheme's own, an IPv6 address in brackets.
@@ -27,7 +27,7 @@ package final class HTTPBaseURL {
     let words: String
   }
 
-  package init(_ text: String) {
+  public init(_ text: String) {
     self.text = text
     do throws(Failure) { parts = .success(try Self.parse(text)) } catch { parts = .failure(error) }
   }

@@ -4,7 +4,7 @@ import Wire
 
 /// Requests and their responses on a loop. Over HTTP/1.1 libcurl makes the connections and this client speaks on them; HTTP/2 is left
 /// to libcurl altogether. One `close` is owed.
-package final class HTTPClient {
+public final class HTTPClient {
   let loop: EventLoop
   let configuration: HTTPClientConfiguration
   /// The first one is always there. libcurl finds the connection that an easy handle belongs to by looking through all of its multi
@@ -25,7 +25,7 @@ package final class HTTPClient {
   /// Could not even begin; told at the end of the running callback.
   private var stillborn: [(transfer: HTTPTransfer, error: HTTPClientError)] = []
 
-  package init(loop: EventLoop, configuration: HTTPClientConfiguration) {
+  public init(loop: EventLoop, configuration: HTTPClientConfiguration) {
     (self.loop, self.configuration) = (loop, configuration)
     multis = [CurlMulti(loop: loop, configuration: configuration)]
     idle = IdleConnections(
@@ -37,8 +37,7 @@ package final class HTTPClient {
   deinit { assert(isClosed, "an HTTPClient was not closed") }
 
   /// Nothing is told before this returns. On a closed client the transfer ends with `notConnected`.
-  @discardableResult package func start(_ request: consuming HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer
-  {
+  @discardableResult public func start(_ request: consuming HTTPClientRequest, delegate: any HTTPTransferDelegate) -> HTTPTransfer {
     let base = request.base
     let transfer = HTTPTransfer(request, client: self, delegate: delegate)
     transfer.index = transfers.count
@@ -55,10 +54,10 @@ package final class HTTPClient {
     return transfer
   }
 
-  package var activeTransfers: Int { transfers.count }
+  public var activeTransfers: Int { transfers.count }
 
   /// Cancels everything and closes every connection.
-  package func close() {
+  public func close() {
     guard !isClosed else { return }
     isClosed = true
     while let transfer = transfers.last { transfer.cancel() }
@@ -178,7 +177,7 @@ package final class HTTPClient {
 }
 
 extension HTTPClient: DeferredWork {
-  package func runDeferred() {
+  public func runDeferred() {
     let failed = stillborn
     stillborn.removeAll()
     for one in failed { one.transfer.end(one.error) }

@@ -1,7 +1,7 @@
 import CCurl
 
-package struct HTTPClientError: Error, Sendable, Equatable {
-  package enum Kind: Sendable, Equatable {
+public struct HTTPClientError: Error, Sendable, Equatable {
+  public enum Kind: Sendable, Equatable {
     /// Nothing can have reached the upstream: resolve, connect or TLS failed.
     case notConnected
     /// Connecting took longer than the limit.
@@ -13,10 +13,10 @@ package struct HTTPClientError: Error, Sendable, Equatable {
     /// What came is not HTTP, or a header limit was hit.
     case invalidResponse
   }
-  package let kind: Kind
+  public let kind: Kind
   /// For the log; of failed connections libcurl's code and words ("CURLE_COULDNT_CONNECT (7): Failed to connect to …").
-  package let message: String
-  package init(kind: Kind, message: String) { (self.kind, self.message) = (kind, message) }
+  public let message: String
+  public init(kind: Kind, message: String) { (self.kind, self.message) = (kind, message) }
 }
 
 extension HTTPClientError {

@@ -3,7 +3,7 @@ import Wire
 
 /// Header lines for requests, made once and shared: "authorization: …". Control bytes in them become spaces, so that nothing can be
 /// injected.
-package final class HTTPClientHeaders {
+public final class HTTPClientHeaders {
   /// The lines as they are sent, each with its end.
   let block = ByteBuffer()
   private let lines: [String]
@@ -11,7 +11,7 @@ package final class HTTPClientHeaders {
   private(set) lazy var list: UnsafeMutablePointer<curl_slist>? = makeList()
   private var hasList = false
 
-  package init(_ lines: [String]) {
+  public init(_ lines: [String]) {
     self.lines = lines.map(Self.clean)
     for line in self.lines {
       block.append(line)

@@ -1,40 +1,40 @@
 import Wire
 
-package struct HTTPClientConfiguration: Sendable {
-  package var connectTimeoutMilliseconds = 10000
+public struct HTTPClientConfiguration: Sendable {
+  public var connectTimeoutMilliseconds = 10000
   /// Idle connections are dropped after this.
-  package var maxIdleSeconds = 30
-  package var caFile: String?
-  package enum Version: Sendable { case http1, http2 }
-  package var version = Version.http1
+  public var maxIdleSeconds = 30
+  public var caFile: String?
+  public enum Version: Sendable { case http1, http2 }
+  public var version = Version.http1
   /// Whether HTTP/2 transfers share connections. Off, because libcurl (seen with 7.88) stalls every transfer of a connection while
   /// one of them is paused: one slow reader would hold up others. And what he does not take piles up here, up to 32 MiB.
-  package var multiplexes = false
+  public var multiplexes = false
   /// Largest number of idle connections kept.
-  package var maxIdleConnections = 1024
+  public var maxIdleConnections = 1024
   /// HTTP/1.1: one read takes at most so many bytes, and a paused transfer keeps at most so many. Not less than what a TLS record holds,
   /// so that nothing waits in the TLS library behind a read that did not fill its buffer.
-  package var readSize = 16 * 1024
+  public var readSize = 16 * 1024
   /// HTTP/2: libcurl's receive buffer of every running transfer, in bytes (at least 1024).
-  package var bufferSize = 8 * 1024
+  public var bufferSize = 8 * 1024
   /// A response whose header lines (1xx and trailers included) are longer than this together is invalid.
-  package var maxHeaderBytes = 64 * 1024
-  package init() {}
+  public var maxHeaderBytes = 64 * 1024
+  public init() {}
 }
 
-package struct HTTPClientRequest {
-  package enum Method: Sendable { case get, post, put, delete }
-  package var method: Method
-  package var base: HTTPBaseURL
+public struct HTTPClientRequest {
+  public enum Method: Sendable { case get, post, put, delete }
+  public var method: Method
+  public var base: HTTPBaseURL
   /// Path and query, put behind the base URL as they are.
-  package var path: String
-  package var headers: HTTPClientHeaders
+  public var path: String
+  public var headers: HTTPClientHeaders
   /// The body in parts, sent in order without being put together; kept until the transfer ends. A buffer may stand in several parts.
-  package var body: [HTTPClientBodyPart]
+  public var body: [HTTPClientBodyPart]
   /// Whether it may silently be sent again on a fresh connection when a reused one died without an answer. Only for calls that may
   /// happen twice.
-  package var mayBeSentTwice: Bool
-  package init(
+  public var mayBeSentTwice: Bool
+  public init(
     method: Method, base: HTTPBaseURL, path: String, headers: HTTPClientHeaders, body: [HTTPClientBodyPart] = [],
     mayBeSentTwice: Bool
   ) {
@@ -44,17 +44,17 @@ package struct HTTPClientRequest {
 }
 
 /// `range` of `buffer`'s readable bytes.
-package struct HTTPClientBodyPart {
-  package let buffer: ByteBuffer
-  package let range: Range<Int>
-  package init(_ buffer: ByteBuffer, _ range: Range<Int>? = nil) { (self.buffer, self.range) = (buffer, range ?? 0..<buffer.count) }
+public struct HTTPClientBodyPart {
+  public let buffer: ByteBuffer
+  public let range: Range<Int>
+  public init(_ buffer: ByteBuffer, _ range: Range<Int>? = nil) { (self.buffer, self.range) = (buffer, range ?? 0..<buffer.count) }
 }
 
-package typealias HTTPClientResponseHead = HTTPReceivedHead
+public typealias HTTPClientResponseHead = HTTPReceivedHead
 
 /// What a transfer tells. All calls come on the loop's thread, never from within `start`: a
 /// delegate may call `pause`, `resume`, `cancel` and `HTTPClient.start` from here.
-package protocol HTTPTransferDelegate: AnyObject {
+public protocol HTTPTransferDelegate: AnyObject {
   /// The final response's head (1xx skipped), before its first byte of body; once.
   func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead)
   /// Bytes of the body, transfer coding removed; valid during the call.

@@ -1,7 +1,7 @@
 import Wire
 
 /// One request and its response. Kept alive by its client until it ends, its delegate as well.
-package final class HTTPTransfer {
+public final class HTTPTransfer {
   enum State {
     /// Not begun. Next: any other.
     case waiting
@@ -18,7 +18,7 @@ package final class HTTPTransfer {
 
   @exclusivity(unchecked) private var delegate: (any HTTPTransferDelegate)?
   /// No more bytes are handed out until `resume`.
-  @exclusivity(unchecked) package private(set) var isPaused = false
+  @exclusivity(unchecked) public private(set) var isPaused = false
   @exclusivity(unchecked) private(set) var isCancelled = false
   @exclusivity(unchecked) var state = State.waiting
   /// Where the client keeps it.
@@ -34,11 +34,11 @@ package final class HTTPTransfer {
 
   /// No more bytes after those being handed out now, until `resume`. What is in flight waits in the kernel, and at most one read of
   /// it here. The end of a response whose bytes were all handed out may still come.
-  package func pause() { isPaused = true }
+  public func pause() { isPaused = true }
 
   /// What was held back is handed out at the end of the running callback, or at once where libcurl carries out the transfer and is
   /// not at work.
-  package func resume() {
+  public func resume() {
     guard isPaused else { return }
     isPaused = false
     switch state {
@@ -49,7 +49,7 @@ package final class HTTPTransfer {
   }
 
   /// Ends the transfer and its connection at once; no delegate call comes any more.
-  package func cancel() {
+  public func cancel() {
     if case .ended = state { return }
     guard !isCancelled else { return }
     isCancelled = true

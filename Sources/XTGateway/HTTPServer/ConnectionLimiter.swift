@@ -3,7 +3,7 @@ import Wire
 
 /// Counts client connections, in all and by address, and says which are too many. Several servers, each on a thread of its own, may
 /// share one: its lock is held for a look into a table, once when a connection begins and once when it ends.
-package final class ConnectionLimiter: Sendable {
+public final class ConnectionLimiter: Sendable {
   private struct Counts: Sendable {
     var all = 0
     var byAddress: [IPAddress: Int] = [:]
@@ -14,7 +14,7 @@ package final class ConnectionLimiter: Sendable {
   private let exempt: [IPNetwork]
   private let counts = Locked(Counts())
 
-  package init(_ configuration: HTTPServerConfiguration) {
+  public init(_ configuration: HTTPServerConfiguration) {
     maxConnections = configuration.maxConnections
     maxPerAddress = configuration.maxConnectionsPerAddress
     exempt = configuration.trustedProxies
@@ -43,7 +43,7 @@ package final class ConnectionLimiter: Sendable {
     }
   }
 
-  package var count: Int { counts.withLock { $0.all } }
+  public var count: Int { counts.withLock { $0.all } }
 
   /// How many addresses have connections; 0 as long as these are not limited.
   var addressCount: Int { counts.withLock { $0.byAddress.count } }

@@ -2,7 +2,7 @@ import EventLoop
 import Wire
 
 /// Listens and drives connections.
-package final class HTTPServer {
+public final class HTTPServer {
   let loop: EventLoop
   let configuration: HTTPServerConfiguration
   let service: any HTTPService
@@ -13,18 +13,18 @@ package final class HTTPServer {
   var date = HTTPDate()
   private(set) var isDraining = false
   /// Called when accepting a connection failed (EMFILE …), for a log line. Accepting goes on by itself.
-  package var onAcceptError: ((UVError) -> Void)?
+  public var onAcceptError: ((UVError) -> Void)?
   /// Called when the server comes to have requests in flight, and when it comes to have none.
-  package var onBusyChange: ((Bool) -> Void)?
+  public var onBusyChange: ((Bool) -> Void)?
   /// False: a drain leaves idle connections open, since other servers of the process still have requests in flight.
-  package var mayFinishDraining = true { didSet { continueDrain() } }
+  public var mayFinishDraining = true { didSet { continueDrain() } }
   private var listener: TCPListener?
   private var connections: [HTTPConnection] = []
   /// Of `connections`, those that are one too many and only get their refusal.
   private var refusedCount = 0
   private var busyCount = 0
   /// Bytes that sockets have taken since the start.
-  package internal(set) var sentBytes = 0
+  public internal(set) var sentBytes = 0
   private var done: (() -> Void)?
   /// While draining.
   private var quiet: LoopTimer?
@@ -34,7 +34,7 @@ package final class HTTPServer {
   static let maxRefusedConnections = 256
 
   /// `limiter`: what counts the connections; nil: one of this server's own.
-  package init(
+  public init(
     loop: EventLoop, configuration: HTTPServerConfiguration, service: any HTTPService, limiter: ConnectionLimiter? = nil
   ) {
     self.loop = loop
@@ -46,24 +46,24 @@ package final class HTTPServer {
   deinit { assert(listener == nil && connections.isEmpty, "a server must be closed or drained") }
 
   /// Binds and listens; `port` 0 takes a free one. `reusePort` lets several loops share the port.
-  package func listen(host: String, port: Int, reusePort: Bool = false) throws(UVError) {
+  public func listen(host: String, port: Int, reusePort: Bool = false) throws(UVError) {
     precondition(listener == nil, "the server listens already")
     listener = try TCPListener(loop: loop, host: host, port: port, reusePort: reusePort, delegate: self)
   }
 
   /// The bound port, after `listen`; 0 when not listening.
-  package var port: Int { listener?.port ?? 0 }
+  public var port: Int { listener?.port ?? 0 }
 
   /// Open connections, without those that are being refused because there are too many.
-  package var connectionCount: Int { connections.count - refusedCount }
+  public var connectionCount: Int { connections.count - refusedCount }
 
   /// Whether requests are in flight.
-  package var isBusy: Bool { busyCount > 0 }
+  public var isBusy: Bool { busyCount > 0 }
 
   /// Closes the listener at once. Open connections stay as long as anything is in flight in the server, and a request that arrives
   /// on one is still served, with `connection: close`. Idle ones are closed when nothing came for `drainQuietMilliseconds`: a proxy
   /// may just be sending on one, and what is lost there it must not send again. `done` when none is left.
-  package func drain(_ done: @escaping () -> Void) {
+  public func drain(_ done: @escaping () -> Void) {
     precondition(!isDraining, "the server drains already")
     closeListener()
     isDraining = true
@@ -73,7 +73,7 @@ package final class HTTPServer {
   }
 
   /// Closes everything now. Exchanges get `exchangeDidClose`.
-  package func close() {
+  public func close() {
     closeListener()
     quiet?.close()
     quiet = nil
@@ -137,7 +137,7 @@ package final class HTTPServer {
 }
 
 extension HTTPServer: TCPListenerDelegate {
-  package func listener(_ listener: TCPListener, didAccept tcp: TCPConnection) {
+  public func listener(_ listener: TCPListener, didAccept tcp: TCPConnection) {
     let excess = limiter.enter(tcp.peerAddress)
     if let excess {
       guard refusedCount < Self.maxRefusedConnections else { return turnAway(tcp, excess) }
@@ -149,7 +149,7 @@ extension HTTPServer: TCPListenerDelegate {
     connection.start()
   }
 
-  package func listener(_ listener: TCPListener, didFail error: UVError) { onAcceptError?(error) }
+  public func listener(_ listener: TCPListener, didFail error: UVError) { onAcceptError?(error) }
 
   /// Answers without looking at what was asked. A fresh socket takes so little at once.
   private func turnAway(_ tcp: TCPConnection, _ problem: HTTPProblem) {

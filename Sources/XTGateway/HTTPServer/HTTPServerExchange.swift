@@ -1,21 +1,21 @@
 import Wire
 
 /// One request and its response. Confined to the loop's thread.
-package final class HTTPServerExchange {
+public final class HTTPServerExchange {
   /// Nil as soon as the exchange has ended.
   @exclusivity(unchecked) private var connection: HTTPConnection?
   private var isStreaming = false
   /// Whether the server itself answered the request with a refusal (and told the service so); set before `exchangeDidClose`.
-  package internal(set) var wasRefused = false
+  public internal(set) var wasRefused = false
   /// Strong; cleared by the server when the exchange ends.
-  package var delegate: (any HTTPServerExchangeDelegate)?
+  public var delegate: (any HTTPServerExchangeDelegate)?
   /// Without its fields once a stream has begun.
-  package private(set) var head: HTTPRequestHead
+  public private(set) var head: HTTPRequestHead
   /// The peer's address without port, "127.0.0.1".
-  package let peerAddress: String
+  public let peerAddress: String
   /// Bytes of the response once the exchange has ended, its head and framing included: of a complete one all of them, of another those that
   /// the socket took.
-  package private(set) var responseBytes = 0
+  public private(set) var responseBytes = 0
 
   init(head: consuming HTTPRequestHead, connection: HTTPConnection) {
     self.head = head
@@ -24,22 +24,22 @@ package final class HTTPServerExchange {
   }
 
   /// Whether a response can still be written or is being written.
-  package var isOpen: Bool { connection != nil }
+  public var isOpen: Bool { connection != nil }
 
   /// Reads the body (answering `Expect: 100-continue` first) and gives it to the delegate, which may happen during this call.
   /// Without effect once a response has been started.
-  package func readBody(limit: Int) { connection?.readBody(limit: limit) }
+  public func readBody(limit: Int) { connection?.readBody(limit: limit) }
 
   /// Sends a complete response with Content-Length. `body` must not be used afterwards. A HEAD request's body is left out.
   /// Adds `date`, `content-length`, `connection`. Without effect once a response has been started.
-  package func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
+  public func respond(_ head: HTTPResponseHead, body: ByteBuffer) {
     guard !isStreaming, let connection = detach() else { return }
     responseBytes = connection.respond(head, body: body)
   }
 
   /// Sends a response's head and begins its stream: chunked over HTTP/1.1, ended by closing over HTTP/1.0.
   /// Without effect once a response has been started.
-  package func startStream(_ head: HTTPResponseHead) {
+  public func startStream(_ head: HTTPResponseHead) {
     guard !isStreaming, let connection else { return }
     isStreaming = true
     self.head.dropHeaders()
@@ -49,32 +49,32 @@ package final class HTTPServerExchange {
   /// Where to append the next bytes of the stream. What is appended during one callback of the loop leaves together, as
   /// one HTTP chunk, in one write, at the end of that callback. Valid until the callback ends. Where there is no stream (the
   /// exchange has ended, or it answers a HEAD) what is appended is dropped.
-  package func streamBuffer() -> ByteBuffer {
+  public func streamBuffer() -> ByteBuffer {
     guard isStreaming, let connection else { return ByteBuffer() }
     return connection.streamBuffer()
   }
 
   /// Sends what was appended now, not at the end of the callback, for who wants a write of its own for it.
-  package func flush() { connection?.flush(taken: false) }
+  public func flush() { connection?.flush(taken: false) }
 
   /// Ends the stream properly; `close`: and the connection with it.
-  package func endStream(close: Bool = false) {
+  public func endStream(close: Bool = false) {
     guard isStreaming, let connection = detach() else { return }
     responseBytes = connection.endStream(close: close)
   }
 
   /// Breaks the connection off (RST), so that the client sees a cut and no clean end.
-  package func abort() {
+  public func abort() {
     guard let connection = detach() else { return }
     responseBytes = connection.responseBytesTaken
     connection.abort()
   }
 
   /// Bytes of the response that the socket has not taken yet.
-  package var unsentBytes: Int { connection?.unsentBytes ?? 0 }
+  public var unsentBytes: Int { connection?.unsentBytes ?? 0 }
 
   /// True from the high-water mark until `exchangeDidDrain`.
-  package var isBackedUp: Bool { connection?.output.isBackedUp ?? false }
+  public var isBackedUp: Bool { connection?.output.isBackedUp ?? false }
 
   /// The connection has no more to do with it, and there was no complete response.
   func closedByConnection() {

@@ -1,41 +1,41 @@
 import Wire
 
-package struct HTTPServerConfiguration: Sendable {
-  package var maxHeaderBytes = 65536
-  package var maxHeaders = 128
-  package var maxURLBytes = 8192
-  package var maxConnections = 20000
+public struct HTTPServerConfiguration: Sendable {
+  public var maxHeaderBytes = 65536
+  public var maxHeaders = 128
+  public var maxURLBytes = 8192
+  public var maxConnections = 20000
   /// Of one client's address; 0: any number.
-  package var maxConnectionsPerAddress = 0
+  public var maxConnectionsPerAddress = 0
   /// Addresses that the limit of one address does not concern: those of proxies, which speak for many clients.
-  package var trustedProxies: [IPNetwork] = []
-  package var headerTimeoutMilliseconds: UInt64 = 10000
+  public var trustedProxies: [IPNetwork] = []
+  public var headerTimeoutMilliseconds: UInt64 = 10000
   /// How long a body may stand still between two bytes.
-  package var bodyTimeoutMilliseconds: UInt64 = 30000
+  public var bodyTimeoutMilliseconds: UInt64 = 30000
   /// What a body must bring on the average of a window; 0: anything will do.
-  package var bodyMinBytesPerSecond = 500
-  package var bodyWindowMilliseconds: UInt64 = 10000
-  package var keepAliveTimeoutMilliseconds: UInt64 = 75000
-  package var writeTimeoutMilliseconds: UInt64 = 60000
+  public var bodyMinBytesPerSecond = 500
+  public var bodyWindowMilliseconds: UInt64 = 10000
+  public var keepAliveTimeoutMilliseconds: UInt64 = 75000
+  public var writeTimeoutMilliseconds: UInt64 = 60000
   /// How long a connection that is being closed goes on reading, so that its client reads the last answer and not a reset.
-  package var lingerTimeoutMilliseconds: UInt64 = 5000
+  public var lingerTimeoutMilliseconds: UInt64 = 5000
   /// How long nothing may have come before a drain closes idle connections.
-  package var drainQuietMilliseconds: UInt64 = 500
+  public var drainQuietMilliseconds: UInt64 = 500
   /// Unsent response bytes above which `HTTPServerExchange.isBackedUp` is true …
-  package var highWaterMark = 65536
+  public var highWaterMark = 65536
   /// … and at or below which `exchangeDidDrain` is called.
-  package var lowWaterMark = 16384
-  package init() {}
+  public var lowWaterMark = 16384
+  public init() {}
 }
 
 /// Why the server refused a request, or a connection, by itself. `status` is the answer's.
-package enum HTTPProblem: Error, Equatable, Sendable {
+public enum HTTPProblem: Error, Equatable, Sendable {
   /// RFC clause or limit in words.
   case malformed(String)
   case headerTooLarge, targetTooLong, bodyTooLarge(limit: Int), requestTimeout, unsupportedTransferCoding, unsupportedVersion
   case expectationFailed, tooManyConnections, tooManyConnectionsFromAddress
 
-  package init(_ error: HTTPRequestError) {
+  public init(_ error: HTTPRequestError) {
     switch error {
     case .malformed(let rule): self = .malformed(rule)
     case .headerTooLarge: self = .headerTooLarge
@@ -46,7 +46,7 @@ package enum HTTPProblem: Error, Equatable, Sendable {
     }
   }
 
-  package var status: Int {
+  public var status: Int {
     switch self {
     case .malformed: 400
     case .headerTooLarge: 431
@@ -62,25 +62,25 @@ package enum HTTPProblem: Error, Equatable, Sendable {
 }
 
 /// What answers requests. All calls come on the loop's thread.
-package protocol HTTPService: AnyObject {
+public protocol HTTPService: AnyObject {
   /// A request's head is complete and valid. Answer through `exchange`, now or later; set `exchange.delegate` to hear of it.
   func requestStarted(_ exchange: HTTPServerExchange)
   /// The answer to a request that the server itself refuses (status from `problem.status`); `exchange` where its head was read.
   func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal
 }
 
-package struct HTTPRefusal {
-  package let head: HTTPResponseHead
-  package let body: ByteBuffer
+public struct HTTPRefusal {
+  public let head: HTTPResponseHead
+  public let body: ByteBuffer
   /// Called at once with the bytes of the whole response.
-  package let onWritten: (_ bytes: Int) -> Void
+  public let onWritten: (_ bytes: Int) -> Void
 
-  package init(_ head: HTTPResponseHead, _ body: ByteBuffer, onWritten: @escaping (_ bytes: Int) -> Void = { _ in }) {
+  public init(_ head: HTTPResponseHead, _ body: ByteBuffer, onWritten: @escaping (_ bytes: Int) -> Void = { _ in }) {
     (self.head, self.body, self.onWritten) = (head, body, onWritten)
   }
 }
 
-package protocol HTTPServerExchangeDelegate: AnyObject {
+public protocol HTTPServerExchangeDelegate: AnyObject {
   /// The whole body, after `readBody`. A body over the limit or a malformed one never gets here: the server answers it
   /// with `refusal` and then calls `exchangeDidClose`.
   func exchange(_ exchange: HTTPServerExchange, didReadBody body: ByteBuffer)

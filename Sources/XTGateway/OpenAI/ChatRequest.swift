@@ -1,58 +1,58 @@
 import Wire
 
 /// A decoded body of `POST /v1/chat/completions`.
-package struct ChatRequest {
-  package var model: String
-  package var messages: [Message]
-  package var stream: Bool
+public struct ChatRequest {
+  public var model: String
+  public var messages: [Message]
+  public var stream: Bool
   /// `stream_options.include_usage`.
-  package var includesUsage: Bool
+  public var includesUsage: Bool
   /// 0 to 2.
-  package var temperature: Double?
+  public var temperature: Double?
   /// -2 to 2.
-  package var presencePenalty: Double?
+  public var presencePenalty: Double?
   /// -2 to 2.
-  package var frequencyPenalty: Double?
+  public var frequencyPenalty: Double?
   /// `max_completion_tokens`, else `max_tokens`; at least 1.
-  package var maxTokens: Int?
+  public var maxTokens: Int?
   /// Up to four, none empty.
-  package var stop: [String]
+  public var stop: [String]
 }
 
-package struct Message {
-  package enum Role: Sendable { case system, developer, user, assistant, tool, function }
-  package var role: Role
+public struct Message {
+  public enum Role: Sendable { case system, developer, user, assistant, tool, function }
+  public var role: Role
   /// The text parts, joined by line breaks.
-  package var text: String
-  package var images: [Image]
+  public var text: String
+  public var images: [Image]
 }
 
 /// An image of a message. Its base64 text stays where the request brought it.
-package struct Image {
+public struct Image {
   /// By the image's own first bytes: `image/png`.
-  package var format: ImageFormat
-  package var buffer: ByteBuffer
+  public var format: ImageFormat
+  public var buffer: ByteBuffer
   /// Where the base64 text stands in `buffer`'s readable bytes.
-  package var base64: Range<Int>
+  public var base64: Range<Int>
   /// Size of the decoded image in bytes.
-  package var byteCount: Int
+  public var byteCount: Int
   /// Path of the part: `messages[0].content[1].image_url`.
-  package var param: String
+  public var param: String
 }
 
 /// What a request may hold; beyond it, it is refused.
-package struct RequestLimits: Sendable {
-  package var maxJSONDepth = 64
-  package var maxJSONValues = 500_000
-  package var maxMessages = 4096
-  package var maxImageBytes = 10_485_760
+public struct RequestLimits: Sendable {
+  public var maxJSONDepth = 64
+  public var maxJSONValues = 500_000
+  public var maxMessages = 4096
+  public var maxImageBytes = 10_485_760
 
-  package init() {}
+  public init() {}
 }
 
 extension ChatRequest {
   /// Decodes a body. Images are not copied: they keep `body` and refer to it.
-  package static func decode(_ body: ByteBuffer, limits: RequestLimits) throws(RequestError) -> ChatRequest {
+  public static func decode(_ body: ByteBuffer, limits: RequestLimits) throws(RequestError) -> ChatRequest {
     let document: JSONDocument
     do { document = try JSONDocument(parsing: body.bytes, maxDepth: limits.maxJSONDepth, maxValues: limits.maxJSONValues) } catch {
       throw RequestError(.invalidJSON, "The request's body is not valid JSON: \(error).")

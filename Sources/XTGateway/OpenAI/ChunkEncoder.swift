@@ -1,12 +1,12 @@
 import Wire
 
 /// Token counts, in OpenAI's terms.
-package struct CompletionUsage: Equatable, Sendable {
-  package var promptTokens: Int
-  package var completionTokens: Int
-  package var totalTokens: Int
+public struct CompletionUsage: Equatable, Sendable {
+  public var promptTokens: Int
+  public var completionTokens: Int
+  public var totalTokens: Int
 
-  package init(promptTokens: Int, completionTokens: Int, totalTokens: Int) {
+  public init(promptTokens: Int, completionTokens: Int, totalTokens: Int) {
     (self.promptTokens, self.completionTokens, self.totalTokens) = (promptTokens, completionTokens, totalTokens)
   }
 
@@ -23,20 +23,20 @@ package struct CompletionUsage: Equatable, Sendable {
 }
 
 /// What all answers to one request share.
-package struct CompletionIdentity: Sendable {
+public struct CompletionIdentity: Sendable {
   /// `chatcmpl-…`
-  package var id: String
+  public var id: String
   /// Unix seconds.
-  package var created: Int
+  public var created: Int
   /// As the client asked for it.
-  package var model: String
+  public var model: String
 
-  package init(id: String, created: Int, model: String) { (self.id, self.created, self.model) = (id, created, model) }
+  public init(id: String, created: Int, model: String) { (self.id, self.created, self.model) = (id, created, model) }
 }
 
 /// Encodes `chat.completion.chunk` events. A piece is the inside of a JSON string literal already; it is put between a head that is
 /// made once per stream and a tail that all streams share.
-package struct ChunkEncoder: ~Copyable {
+public struct ChunkEncoder: ~Copyable {
   /// `data: {"id":…,"choices":[{"index":0,"delta":{"content":"`, in one run, since every piece needs it whole.
   private let contentHead: ByteBuffer
   /// How much of it is not about the choice.
@@ -45,7 +45,7 @@ package struct ChunkEncoder: ~Copyable {
 
   private static let contentDelta: StaticString = #"{"index":0,"delta":{"content":""#
 
-  package init(_ identity: CompletionIdentity, includesUsage: Bool) {
+  public init(_ identity: CompletionIdentity, includesUsage: Bool) {
     self.includesUsage = includesUsage
     let buffer = ByteBuffer(capacity: 256)
     buffer.append(#"data: {"id":"#)
@@ -75,27 +75,27 @@ package struct ChunkEncoder: ~Copyable {
   }
 
   /// The first chunk: the role.
-  package func appendRole(to buffer: ByteBuffer) {
+  public func appendRole(to buffer: ByteBuffer) {
     append(#"{"index":0,"delta":{"role":"assistant","content":""#, to: buffer)
     buffer.append(tail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
-  package func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
+  public func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
     buffer.append(contentHead.bytes)
     buffer.append(inside)
     buffer.append(tail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
-  package func appendReasoning(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
+  public func appendReasoning(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
     append(#"{"index":0,"delta":{"reasoning_content":""#, to: buffer)
     buffer.append(inside)
     buffer.append(tail)
   }
 
   /// The end: the finish reason, then the usage (if it was asked for and is known), then `[DONE]`.
-  package func appendEnd(usage: CompletionUsage?, to buffer: ByteBuffer) {
+  public func appendEnd(usage: CompletionUsage?, to buffer: ByteBuffer) {
     append(#"{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]"#, to: buffer)
     if includesUsage { buffer.append(#","usage":null"#) }
     buffer.append("}\n\n")
@@ -109,10 +109,10 @@ package struct ChunkEncoder: ~Copyable {
   }
 
   /// A comment that keeps proxies and clients from giving up; no output.
-  package static func appendKeepAlive(to buffer: ByteBuffer) { buffer.append(": keep-alive\n\n") }
+  public static func appendKeepAlive(to buffer: ByteBuffer) { buffer.append(": keep-alive\n\n") }
 
   /// An error after the head is out. Nothing follows it.
-  package static func appendError(_ error: ErrorBody, to buffer: ByteBuffer) {
+  public static func appendError(_ error: ErrorBody, to buffer: ByteBuffer) {
     buffer.append("data: ")
     error.write(to: buffer)
     buffer.append("\n\n")

@@ -1,10 +1,10 @@
 import Wire
 
 /// Encodes a whole `chat.completion`.
-package enum CompletionEncoder {
+public enum CompletionEncoder {
   /// - Parameters:
   ///   - content: the inside of a JSON string literal; likewise `reasoning`, which is left out where it is empty.
-  package static func encode(
+  public static func encode(
     _ identity: CompletionIdentity, content: UnsafeRawBufferPointer, reasoning: UnsafeRawBufferPointer, usage: CompletionUsage?
   ) -> ByteBuffer {
     let buffer = ByteBuffer(capacity: content.count + reasoning.count + 384)

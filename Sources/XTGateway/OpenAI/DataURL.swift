@@ -1,14 +1,14 @@
 import Wire
 
 /// A raster image's format, told by its first bytes.
-package enum ImageFormat: String, Sendable, CaseIterable {
+public enum ImageFormat: String, Sendable, CaseIterable {
   case png, jpeg, gif, webp, bmp, tiff, avif, heic
 
-  package var mediaType: String { "image/\(rawValue)" }
-  package var fileExtension: String { self == .jpeg ? "jpg" : rawValue }
+  public var mediaType: String { "image/\(rawValue)" }
+  public var fileExtension: String { self == .jpeg ? "jpg" : rawValue }
 
   /// - Parameter bytes: the first 12 bytes or more.
-  package init?(signature bytes: [UInt8]) {
+  public init?(signature bytes: [UInt8]) {
     func at(_ offset: Int, _ text: StaticString) -> Bool {
       bytes.count >= offset + text.utf8CodeUnitCount
         && bytes[offset..<offset + text.utf8CodeUnitCount].elementsEqual(

@@ -1,17 +1,17 @@
 import Wire
 
 /// `{"error":{"message","type","param","code"}}`
-package struct ErrorBody: Equatable, Sendable {
-  package var message: String
-  package var type: String
-  package var param: String?
-  package var code: String?
+public struct ErrorBody: Equatable, Sendable {
+  public var message: String
+  public var type: String
+  public var param: String?
+  public var code: String?
 
-  package init(message: String, type: String, param: String? = nil, code: String?) {
+  public init(message: String, type: String, param: String? = nil, code: String?) {
     (self.message, self.type, self.param, self.code) = (message, type, param, code)
   }
 
-  package func write(to buffer: ByteBuffer) {
+  public func write(to buffer: ByteBuffer) {
     var writer = JSONWriter(buffer)
     writer.beginObject()
     writer.key("error")

@@ -1,15 +1,15 @@
 import Wire
 
 /// One entry of `GET /v1/models`.
-package struct ModelObject: Equatable, Sendable {
-  package var id: String
+public struct ModelObject: Equatable, Sendable {
+  public var id: String
 
-  package init(id: String) { self.id = id }
+  public init(id: String) { self.id = id }
 
   /// Models carry no date upstream; one that never changes keeps clients' caches quiet (2024-01-01T00:00:00Z).
-  package static let created = 1_704_067_200
+  public static let created = 1_704_067_200
 
-  package func write(to writer: inout JSONWriter) {
+  public func write(to writer: inout JSONWriter) {
     writer.beginObject()
     writer.key("id")
     writer.string(id)
@@ -22,7 +22,7 @@ package struct ModelObject: Equatable, Sendable {
     writer.endObject()
   }
 
-  package static func writeList(_ models: [ModelObject], to buffer: ByteBuffer) {
+  public static func writeList(_ models: [ModelObject], to buffer: ByteBuffer) {
     var writer = JSONWriter(buffer)
     writer.beginObject()
     writer.key("object")

@@ -1,19 +1,19 @@
 /// A request that is refused as it stands: what to answer, in OpenAI's terms.
-package struct RequestError: Error, Equatable, Sendable {
+public struct RequestError: Error, Equatable, Sendable {
   /// Values of `error.code` for requests.
-  package enum Code: String, Sendable {
+  public enum Code: String, Sendable {
     case invalidJSON = "invalid_json"
     case invalidValue = "invalid_value"
     case unsupportedParameter = "unsupported_parameter"
     case invalidImage = "invalid_image"
     case tooManyFiles = "too_many_files"
   }
-  package var code: Code
-  package var message: String
+  public var code: Code
+  public var message: String
   /// Path of the parameter at fault: `messages[2].content`.
-  package var param: String?
+  public var param: String?
 
-  package init(_ code: Code, _ message: String, param: String? = nil) {
+  public init(_ code: Code, _ message: String, param: String? = nil) {
     (self.code, self.message, self.param) = (code, message, param)
   }
 

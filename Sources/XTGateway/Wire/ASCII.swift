@@ -1,6 +1,6 @@
-package enum ASCII {
+public enum ASCII {
   /// An unsigned decimal number: digits only, no sign, no space; nil if empty, anything else stands in it, or it overflows `Int`.
-  package static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
+  public static func decimal(_ bytes: UnsafeRawBufferPointer) -> Int? {
     guard !bytes.isEmpty else { return nil }
     var value = 0
     for byte in bytes {
@@ -15,7 +15,7 @@ package enum ASCII {
   }
 
   /// Compares without regard to the case of ASCII letters.
-  package static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
+  public static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     let count = text.utf8CodeUnitCount
     guard bytes.count == count, let base = bytes.baseAddress else { return bytes.count == count }
     let other = UnsafeRawPointer(text.utf8Start)
@@ -40,12 +40,12 @@ package enum ASCII {
   }
 
   /// `A`…`Z` as `a`…`z`; any other byte as it is.
-  @inlinable package static func lowercase(_ byte: UInt8) -> UInt8 {
+  @inlinable public static func lowercase(_ byte: UInt8) -> UInt8 {
     byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
   }
 
   /// The value of a hexadecimal digit of either case; nil for anything else.
-  @inlinable package static func hexadecimal(_ byte: UInt8) -> UInt8? {
+  @inlinable public static func hexadecimal(_ byte: UInt8) -> UInt8? {
     let digit = byte &- UInt8(ascii: "0")
     if digit <= 9 { return digit }
     let letter = (byte | 0x20) &- UInt8(ascii: "a")

@@ -1,7 +1,7 @@
-package enum Base64 {
+public enum Base64 {
   /// Checks standard base64 (RFC 4648, section 4; padding required, no white space) without decoding it.
   /// - Returns: the number of bytes it stands for; nil if it is malformed (non-zero trailing bits included).
-  package static func decodedCount(_ text: UnsafeRawBufferPointer) -> Int? {
+  public static func decodedCount(_ text: UnsafeRawBufferPointer) -> Int? {
     guard let base = text.baseAddress, !text.isEmpty else { return 0 }
     guard text.count % 4 == 0 else { return nil }
     var padding = 0
@@ -13,14 +13,14 @@ package enum Base64 {
   }
 
   /// Decodes the first bytes, at most `limit` of them (for looking at an image's signature). The text must be valid.
-  package static func decodePrefix(_ text: UnsafeRawBufferPointer, limit: Int) -> [UInt8] {
+  public static func decodePrefix(_ text: UnsafeRawBufferPointer, limit: Int) -> [UInt8] {
     var characters = text.count
     while characters > 0, text[characters - 1] == UInt8(ascii: "=") { characters -= 1 }
     return decode(text, characters: characters, limit: max(limit, 0), value: value) ?? []
   }
 
   /// Decodes base64url without padding (RFC 4648, section 5), as JWTs use it; nil if malformed.
-  package static func decodeURL(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
+  public static func decodeURL(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     guard text.count % 4 != 1 else { return nil }
     let padding = (4 - text.count % 4) % 4
     if padding > 0 {

@@ -11,7 +11,7 @@
 ///
 /// The properties are numbers that are read and written at one stroke, so no two accesses can overlap; the run-time check for
 /// that cost more than a small append.
-package final class ByteBuffer {
+public final class ByteBuffer {
   @exclusivity(unchecked) @usableFromInline var base: UnsafeMutableRawPointer?
   /// Index of the first readable byte.
   @exclusivity(unchecked) @usableFromInline var start = 0
@@ -20,16 +20,16 @@ package final class ByteBuffer {
   /// Bytes of memory owned.
   @exclusivity(unchecked) @usableFromInline var allocated = 0
 
-  @inlinable package init() {}
+  @inlinable public init() {}
 
-  package init(capacity: Int) { if capacity > 0 { grow(to: capacity) } }
+  public init(capacity: Int) { if capacity > 0 { grow(to: capacity) } }
 
-  package convenience init(_ text: String) {
+  public convenience init(_ text: String) {
     self.init()
     append(text)
   }
 
-  package convenience init(_ bytes: some Collection<UInt8>) {
+  public convenience init(_ bytes: some Collection<UInt8>) {
     self.init(capacity: bytes.count)
     for byte in bytes { append(byte) }
   }
@@ -37,55 +37,55 @@ package final class ByteBuffer {
   deinit { free(base) }
 
   /// How many bytes can be read.
-  @inlinable package var count: Int { end - start }
-  @inlinable package var isEmpty: Bool { end == start }
+  @inlinable public var count: Int { end - start }
+  @inlinable public var isEmpty: Bool { end == start }
   /// How many bytes of memory the buffer owns.
-  @inlinable package var capacity: Int { allocated }
+  @inlinable public var capacity: Int { allocated }
 
   /// The readable bytes; valid until the next mutation of the buffer.
-  @inlinable package var bytes: UnsafeRawBufferPointer {
+  @inlinable public var bytes: UnsafeRawBufferPointer {
     UnsafeRawBufferPointer(start: base.map { UnsafeRawPointer($0) + start }, count: end - start)
   }
 
   /// The readable bytes, to be overwritten in place; valid until the next mutation of the buffer.
-  @inlinable package var mutableBytes: UnsafeMutableRawBufferPointer {
+  @inlinable public var mutableBytes: UnsafeMutableRawBufferPointer {
     UnsafeMutableRawBufferPointer(start: base.map { $0 + start }, count: end - start)
   }
 
-  @inlinable package func append(_ source: UnsafeRawBufferPointer) {
+  @inlinable public func append(_ source: UnsafeRawBufferPointer) {
     guard let from = source.baseAddress, source.count > 0 else { return }
     if allocated - end < source.count { makeRoom(source.count) }
     (base! + end).copyMemory(from: from, byteCount: source.count)
     end += source.count
   }
 
-  @inlinable package func append(_ text: StaticString) {
+  @inlinable public func append(_ text: StaticString) {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
   /// Disfavored, as the next: a literal would be a `String` otherwise, which costs more than a `StaticString`.
-  @_disfavoredOverload @inlinable package func append(_ text: String) {
+  @_disfavoredOverload @inlinable public func append(_ text: String) {
     // Without the copy that `withUTF8` needs, which nearly every text can do without.
     if text.utf8.withContiguousStorageIfAvailable({ append(UnsafeRawBufferPointer($0)) }) != nil { return }
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
-  @_disfavoredOverload @inlinable package func append(_ text: Substring) {
+  @_disfavoredOverload @inlinable public func append(_ text: Substring) {
     var text = text
     text.withUTF8 { append(UnsafeRawBufferPointer($0)) }
   }
 
-  @inlinable package func append(_ array: [UInt8]) { array.withUnsafeBytes { append($0) } }
+  @inlinable public func append(_ array: [UInt8]) { array.withUnsafeBytes { append($0) } }
 
-  @inlinable package func append(_ byte: UInt8) {
+  @inlinable public func append(_ byte: UInt8) {
     if allocated == end { makeRoom(1) }
     (base! + end).storeBytes(of: byte, as: UInt8.self)
     end += 1
   }
 
   /// Appends `value` in decimal digits, with a `-` where it is negative.
-  package func append(decimal value: Int) {
+  public func append(decimal value: Int) {
     withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
       var index = digits.count
       var rest = value.magnitude
@@ -103,19 +103,19 @@ package final class ByteBuffer {
   }
 
   /// Room for at least `count` more bytes behind the readable ones; say with `commit` how many were filled.
-  @inlinable package func reserve(_ count: Int) -> UnsafeMutableRawBufferPointer {
+  @inlinable public func reserve(_ count: Int) -> UnsafeMutableRawBufferPointer {
     if allocated - end < count { makeRoom(count) }
     return UnsafeMutableRawBufferPointer(start: base.map { $0 + end }, count: allocated - end)
   }
 
   /// Makes `count` bytes of what `reserve` gave readable.
-  @inlinable package func commit(_ count: Int) {
+  @inlinable public func commit(_ count: Int) {
     precondition(count >= 0 && count <= allocated - end)
     end += count
   }
 
   /// Drops `count` bytes at the front.
-  @inlinable package func consume(_ count: Int) {
+  @inlinable public func consume(_ count: Int) {
     precondition(count >= 0 && count <= end - start)
     start += count
     if start == end {
@@ -125,13 +125,13 @@ package final class ByteBuffer {
   }
 
   /// Drops the last `count` bytes.
-  @inlinable package func removeLast(_ count: Int) {
+  @inlinable public func removeLast(_ count: Int) {
     precondition(count >= 0 && count <= end - start)
     end -= count
   }
 
   /// Drops every byte; keeps the memory unless told otherwise.
-  package func removeAll(keepingCapacity: Bool = true) {
+  public func removeAll(keepingCapacity: Bool = true) {
     start = 0
     end = 0
     guard !keepingCapacity else { return }
@@ -141,7 +141,7 @@ package final class ByteBuffer {
   }
 
   /// The readable bytes as text; bytes that are not UTF-8 become U+FFFD.
-  package var text: String { String(decoding: bytes, as: UTF8.self) }
+  public var text: String { String(decoding: bytes, as: UTF8.self) }
 
   @usableFromInline func makeRoom(_ count: Int) {
     if start > 0 && allocated - (end - start) >= count && start >= allocated / 2 {

@@ -6,7 +6,7 @@
 
 extension UnsafeRawBufferPointer {
   /// Whether the bytes begin with those of `text`.
-  @inlinable package func starts(withText text: StaticString) -> Bool {
+  @inlinable public func starts(withText text: StaticString) -> Bool {
     let length = text.utf8CodeUnitCount
     guard count >= length, let base = baseAddress else { return false }
     return memcmp(base, text.utf8Start, length) == 0

@@ -1,22 +1,22 @@
 /// An IPv4 or IPv6 address, as a value that can be compared. An IPv4 address that is mapped into IPv6 (RFC 4291, section 2.5.5.2) is the
 /// IPv4 address.
-package struct IPAddress: Hashable, Sendable {
-  package let isV4: Bool
+public struct IPAddress: Hashable, Sendable {
+  public let isV4: Bool
   /// Network byte order read as numbers; an IPv4 address is the last 32 bits of `low`.
   let high: UInt64
   let low: UInt64
 
-  package init(v4 address: UInt32) {
+  public init(v4 address: UInt32) {
     (isV4, high, low) = (true, 0, UInt64(address))
   }
 
-  package init(high: UInt64, low: UInt64) {
+  public init(high: UInt64, low: UInt64) {
     isV4 = high == 0 && low >> 32 == 0xFFFF
     (self.high, self.low) = (high, isV4 ? low & 0xFFFF_FFFF : low)
   }
 
   /// `192.0.2.1` (four decimal numbers without leading zeros, RFC 6943, section 3.1.1) or a text of RFC 4291, section 2.2. No zone, no port.
-  package init?(_ text: some StringProtocol) {
+  public init?(_ text: some StringProtocol) {
     let bytes = Array(text.utf8)
     // The longest: eight groups, the last two of them as IPv4.
     guard bytes.count <= 45 else { return nil }
@@ -30,10 +30,10 @@ package struct IPAddress: Hashable, Sendable {
   }
 
   /// The bits that are compared: 32 or 128.
-  package var bitCount: Int { isV4 ? 32 : 128 }
+  public var bitCount: Int { isV4 ? 32 : 128 }
 
   /// The first `count` bits, the others zero; `count` up to `bitCount`.
-  package func prefix(_ count: Int) -> IPAddress {
+  public func prefix(_ count: Int) -> IPAddress {
     if isV4 { return IPAddress(v4: UInt32(low) & ~(UInt32.max >> count)) }
     let highMask = ~(UInt64.max >> min(count, 64))
     let lowMask = ~(UInt64.max >> max(count - 64, 0))
@@ -119,7 +119,7 @@ package struct IPAddress: Hashable, Sendable {
 
 extension IPAddress: CustomStringConvertible {
   /// In the one form of RFC 5952.
-  package var description: String {
+  public var description: String {
     if isV4 { return [24, 16, 8, 0].map { String(low >> $0 & 0xFF) }.joined(separator: ".") }
     let groups = [high, low].flatMap { word in [48, 32, 16, 0].map { UInt16(truncatingIfNeeded: word >> $0) } }
     let gap = Self.longestGap(groups)
@@ -140,12 +140,12 @@ extension IPAddress: CustomStringConvertible {
 }
 
 /// An address, or a network in CIDR notation (RFC 4632, section 3.1).
-package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
-  package let address: IPAddress
-  package let bits: Int
+public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
+  public let address: IPAddress
+  public let bits: Int
 
   /// `192.0.2.1`, `10.0.0.0/8`, `2001:db8::/32`. Bits behind the prefix are dropped.
-  package init?(_ text: String) {
+  public init?(_ text: String) {
     let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
     guard let address = IPAddress(parts[0]) else { return nil }
     var bits = address.bitCount
@@ -160,7 +160,7 @@ package struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     (self.address, self.bits) = (address.prefix(bits), bits)
   }
 
-  package func contains(_ other: IPAddress) -> Bool { other.isV4 == address.isV4 && other.prefix(bits) == address }
+  public func contains(_ other: IPAddress) -> Bool { other.isV4 == address.isV4 && other.prefix(bits) == address }
 
-  package var description: String { bits == address.bitCount ? address.description : "\(address)/\(bits)" }
+  public var description: String { bits == address.bitCount ? address.description : "\(address)/\(bits)" }
 }

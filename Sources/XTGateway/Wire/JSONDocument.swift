@@ -1,16 +1,16 @@
 /// Why a text is not JSON (RFC 8259), and where.
-package struct JSONError: Error, Equatable, CustomStringConvertible {
+public struct JSONError: Error, Equatable, CustomStringConvertible {
   /// In words, fit for an error message: "expected ',' or '}'".
-  package let reason: String
+  public let reason: String
   /// Byte offset of the first wrong byte.
-  package let offset: Int
-  package init(reason: String, offset: Int) { (self.reason, self.offset) = (reason, offset) }
-  package var description: String { "\(reason) at byte \(offset)" }
+  public let offset: Int
+  public init(reason: String, offset: Int) { (self.reason, self.offset) = (reason, offset) }
+  public var description: String { "\(reason) at byte \(offset)" }
 }
 
 /// An index over a JSON text that it does not own: structure, depth, numbers, escapes and UTF-8 are checked once, strictly;
 /// afterwards values are views. Valid only as long as the bytes are.
-package struct JSONDocument {
+public struct JSONDocument {
   private let text: UnsafeRawPointer
   private let nodes: ContiguousArray<JSONNode>
 
@@ -18,7 +18,7 @@ package struct JSONDocument {
   ///   - bytes: the whole text, less than 1 GiB, white space around the value allowed.
   ///   - maxDepth: how many arrays and objects may be open at once.
   ///   - maxValues: how many values there may be, members' names included. Each takes 16 bytes here and perhaps only two in the text.
-  package init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64, maxValues: Int = .max) throws(JSONError) {
+  public init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64, maxValues: Int = .max) throws(JSONError) {
     guard let text = bytes.baseAddress, bytes.count > 0 else { throw JSONError(reason: "the text is empty", offset: 0) }
     guard bytes.count < 1 << 30 else { throw JSONError(reason: "the text is longer than 1 GiB", offset: 1 << 30) }
     var parser = JSONParser(bytes, maxDepth: maxDepth, maxValues: maxValues)
@@ -27,7 +27,7 @@ package struct JSONDocument {
     self.nodes = parser.nodes
   }
 
-  package var root: JSONValue { JSONValue(text: text, nodes: nodes, index: 0) }
+  public var root: JSONValue { JSONValue(text: text, nodes: nodes, index: 0) }
 }
 
 /// One value of the index. An object's node is followed by its members' nodes, key and value in turn; an array's by its elements'.

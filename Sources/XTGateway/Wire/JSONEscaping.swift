@@ -1,6 +1,6 @@
 extension ByteBuffer {
   /// Appends `utf8` escaped as the inside of a JSON string, without quotes (RFC 8259, section 7; the shortest escapes).
-  package func append(jsonEscaping utf8: UnsafeRawBufferPointer) {
+  public func append(jsonEscaping utf8: UnsafeRawBufferPointer) {
     guard let base = utf8.baseAddress else { return }
     var index = 0
     while true {

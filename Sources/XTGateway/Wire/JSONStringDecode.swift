@@ -1,7 +1,7 @@
 extension JSONString {
   /// Appends the text that the inside of a valid literal (without its quotes) stands for, as UTF-8.
   /// An escaped lone surrogate becomes U+FFFD.
-  package static func decode(_ inside: UnsafeRawBufferPointer, into buffer: ByteBuffer) {
+  public static func decode(_ inside: UnsafeRawBufferPointer, into buffer: ByteBuffer) {
     guard !inside.isEmpty else { return }
     buffer.commit(decode(inside, to: buffer.reserve(inside.count)))
   }

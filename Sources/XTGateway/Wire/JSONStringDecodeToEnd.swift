@@ -1,14 +1,14 @@
 extension JSONString {
   /// A literal that was read and decoded at once.
-  package struct Decoded {
+  public struct Decoded {
     /// Where its closing quote stands.
-    package var closingQuote: Int
+    public var closingQuote: Int
     /// Bytes of its text.
-    package var count = 0
+    public var count = 0
     /// A backslash stands in it.
-    package var hasEscapes = false
+    public var hasEscapes = false
     /// U+FFFD stands in its text in place of an escaped half of a surrogate pair.
-    package var hasLoneSurrogates = false
+    public var hasLoneSurrogates = false
 
     init(_ start: Int) { closingQuote = start }
   }
@@ -18,7 +18,7 @@ extension JSONString {
   ///   - start: the index just behind the opening quote.
   ///   - target: gets the text, as UTF-8; as long as what follows `start`.
   /// - Returns: nil where `end` returns nil.
-  package static func decodeToEnd(
+  public static func decodeToEnd(
     of bytes: UnsafeRawBufferPointer, from start: Int, to target: UnsafeMutableRawBufferPointer
   ) -> Decoded? {
     precondition(start <= bytes.count && target.count >= bytes.count - start)

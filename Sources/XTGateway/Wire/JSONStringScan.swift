@@ -1,11 +1,11 @@
 /// The insides of JSON string literals (RFC 8259, section 7): finding their end, and decoding them.
-package enum JSONString {
+public enum JSONString {
   /// Finds the end of a string literal and checks it strictly: no control bytes, only the escapes that JSON has,
   /// well-formed UTF-8. An escaped lone surrogate is legal.
   /// - Parameter start: the index just behind the opening quote.
   /// - Returns: the index of the closing quote and whether a backslash stands before it; nil if the literal is not valid
   ///   or not complete.
-  @inlinable package static func end(
+  @inlinable public static func end(
     of bytes: UnsafeRawBufferPointer, from start: Int
   ) -> (closingQuote: Int, hasEscapes: Bool)? {
     guard let base = bytes.baseAddress else { return nil }

@@ -1,5 +1,5 @@
 /// An array's elements in order, one at a time: a list of them would take memory.
-package struct JSONElements: Sequence, IteratorProtocol {
+public struct JSONElements: Sequence, IteratorProtocol {
   private let array: JSONValue
   private var position: Int
   private var left: Int
@@ -10,7 +10,7 @@ package struct JSONElements: Sequence, IteratorProtocol {
     left = array.kind == .array ? array.count : 0
   }
 
-  package mutating func next() -> JSONValue? {
+  public mutating func next() -> JSONValue? {
     guard left > 0 else { return nil }
     left -= 1
     let element = JSONValue(text: array.text, nodes: array.nodes, index: position)
@@ -20,11 +20,11 @@ package struct JSONElements: Sequence, IteratorProtocol {
 }
 
 /// Tells of most names that an object has no member of that name, without a look at its members: a bit for every length and first byte.
-package struct JSONNameFilter {
+public struct JSONNameFilter {
   private var bits: UInt64 = 0
 
   /// For an object whose members are looked for only once or twice.
-  package static var passesAll: JSONNameFilter { JSONNameFilter(bits: .max) }
+  public static var passesAll: JSONNameFilter { JSONNameFilter(bits: .max) }
 
   private init(bits: UInt64) { self.bits = bits }
 
@@ -42,7 +42,7 @@ package struct JSONNameFilter {
   }
 
   /// False: there is none.
-  package func mayHold(_ name: StaticString) -> Bool {
+  public func mayHold(_ name: StaticString) -> Bool {
     guard name.utf8CodeUnitCount > 0 else { return true }
     return bits & Self.bit(name.utf8Start[0], name.utf8CodeUnitCount) != 0
   }
@@ -53,6 +53,6 @@ package struct JSONNameFilter {
 }
 
 extension JSONValue {
-  package var eachElement: JSONElements { JSONElements(self) }
-  package var nameFilter: JSONNameFilter { JSONNameFilter(self) }
+  public var eachElement: JSONElements { JSONElements(self) }
+  public var nameFilter: JSONNameFilter { JSONNameFilter(self) }
 }

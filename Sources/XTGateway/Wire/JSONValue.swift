@@ -5,8 +5,8 @@
 #endif
 
 /// A view of one value in a `JSONDocument`. It keeps the index alive, not the text.
-package struct JSONValue {
-  package enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
+public struct JSONValue {
+  public enum Kind: UInt8, Sendable { case object, array, string, number, `true`, `false`, null }
 
   let text: UnsafeRawPointer
   let nodes: ContiguousArray<JSONNode>
@@ -14,7 +14,7 @@ package struct JSONValue {
 
   private var node: JSONNode { nodes[index] }
 
-  package var kind: Kind {
+  public var kind: Kind {
     switch node.code {
     case .object: .object
     case .array: .array
@@ -27,21 +27,21 @@ package struct JSONValue {
   }
 
   /// The token as it stands in the text; a string with its quotes.
-  package var raw: UnsafeRawBufferPointer {
+  public var raw: UnsafeRawBufferPointer {
     let node = node
     return UnsafeRawBufferPointer(start: text + Int(node.start), count: Int(node.end) - Int(node.start))
   }
 
   /// Number of members or elements; 0 for anything else.
-  package var count: Int { node.count }
+  public var count: Int { node.count }
 
   /// The member called `name` (compared after decoding escapes); the last of several; nil where there is none or this is no object.
-  package subscript(_ name: StaticString) -> JSONValue? {
+  public subscript(_ name: StaticString) -> JSONValue? {
     member(UnsafeRawBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount))
   }
 
   /// As the subscript, for a name that is only known when the program runs.
-  package func member(named name: String) -> JSONValue? {
+  public func member(named name: String) -> JSONValue? {
     var name = name
     return name.withUTF8 { member(UnsafeRawBufferPointer($0)) }
   }
@@ -75,7 +75,7 @@ package struct JSONValue {
 
   /// Calls `body` with each of an object's members in order (with none of anything else): its decoded name, which is valid during the call,
   /// and its name and value as they stand.
-  package func forEachMember(
+  public func forEachMember(
     _ body: (_ name: UnsafeRawBufferPointer, _ key: UnsafeRawBufferPointer, _ value: JSONValue) -> Void
   ) {
     guard node.code == .object else { return }
@@ -89,7 +89,7 @@ package struct JSONValue {
   }
 
   /// An object's members in order (empty for anything else).
-  package var members: [(key: JSONValue, value: JSONValue)] {
+  public var members: [(key: JSONValue, value: JSONValue)] {
     guard node.code == .object else { return [] }
     var key = index + 1
     return (0..<node.count).map { _ in
@@ -99,7 +99,7 @@ package struct JSONValue {
   }
 
   /// An array's elements in order (empty for anything else).
-  package var elements: [JSONValue] {
+  public var elements: [JSONValue] {
     guard node.code == .array else { return [] }
     var element = index + 1
     return (0..<node.count).map { _ in
@@ -114,30 +114,30 @@ package struct JSONValue {
 // MARK: - Scalars
 extension JSONValue {
   /// A string's text, escapes decoded, a lone surrogate as U+FFFD; nil for anything else.
-  package var string: String? {
+  public var string: String? {
     guard let inside else { return nil }
     if isPlainString { return String(decoding: inside, as: UTF8.self) }
     return String(unsafeUninitializedCapacity: inside.count) { JSONString.decode(inside, to: UnsafeMutableRawBufferPointer($0)) }
   }
 
   /// Appends a string's decoded UTF-8 to `buffer`; does nothing for anything else.
-  package func appendDecoded(to buffer: ByteBuffer) {
+  public func appendDecoded(to buffer: ByteBuffer) {
     guard let inside else { return }
     if isPlainString { buffer.append(inside) } else { JSONString.decode(inside, into: buffer) }
   }
 
   /// True for a string that holds no escape, so that `raw` without its quotes is its text.
-  package var isPlainString: Bool { node.code == .string }
+  public var isPlainString: Bool { node.code == .string }
 
   /// A string's literal without its quotes, escapes as they stand; nil for anything else.
-  package var inside: UnsafeRawBufferPointer? {
+  public var inside: UnsafeRawBufferPointer? {
     let node = node
     guard node.code == .string || node.code == .escapedString else { return nil }
     return UnsafeRawBufferPointer(start: text + Int(node.start) + 1, count: Int(node.end) - Int(node.start) - 2)
   }
 
   /// True for a string whose decoded text is `text`.
-  package func isString(_ text: StaticString) -> Bool {
+  public func isString(_ text: StaticString) -> Bool {
     isString(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
@@ -158,7 +158,7 @@ extension JSONValue {
   }
 
   /// The nearest double; nil for a number beyond the range of doubles or anything else.
-  package var double: Double? {
+  public var double: Double? {
     guard kind == .number else { return nil }
     // Up to 15 digits every integer is a double.
     if raw.count <= 15, let whole = ASCII.decimal(raw) { return Double(whole) }
@@ -166,12 +166,12 @@ extension JSONValue {
   }
 
   /// The exact integer, also of `1.0` and `1e2`; nil for a fraction, an overflow or anything else.
-  package var int: Int? {
+  public var int: Int? {
     guard kind == .number else { return nil }
     return ASCII.decimal(raw) ?? JSONNumber.integer(raw)
   }
 
-  package var bool: Bool? {
+  public var bool: Bool? {
     switch node.code {
     case .true: true
     case .false: false

@@ -1,19 +1,19 @@
 /// Writes one JSON value to a buffer, commas and colons included. Nothing is checked but that strings are escaped:
 /// the caller opens and closes in pairs.
-package struct JSONWriter {
-  package let buffer: ByteBuffer
+public struct JSONWriter {
+  public let buffer: ByteBuffer
   /// A value was completed in the innermost container, so that whatever comes next needs a comma before it.
   private var needsComma = false
 
-  package init(_ buffer: ByteBuffer) { self.buffer = buffer }
+  public init(_ buffer: ByteBuffer) { self.buffer = buffer }
 
-  package mutating func beginObject() { begin(UInt8(ascii: "{")) }
-  package mutating func endObject() { end(UInt8(ascii: "}")) }
-  package mutating func beginArray() { begin(UInt8(ascii: "[")) }
-  package mutating func endArray() { end(UInt8(ascii: "]")) }
+  public mutating func beginObject() { begin(UInt8(ascii: "{")) }
+  public mutating func endObject() { end(UInt8(ascii: "}")) }
+  public mutating func beginArray() { begin(UInt8(ascii: "[")) }
+  public mutating func endArray() { end(UInt8(ascii: "]")) }
 
   /// A name that needs no escape.
-  package mutating func key(_ name: StaticString) {
+  public mutating func key(_ name: StaticString) {
     let count = name.utf8CodeUnitCount
     assert(JSONEscaping.plainRun(name.utf8Start, 0, count) == count, "a member's name needs escapes")
     enclose(UnsafeRawBufferPointer(start: name.utf8Start, count: count))
@@ -22,20 +22,20 @@ package struct JSONWriter {
   }
 
   /// Disfavored, so that a literal is not a `String`.
-  @_disfavoredOverload package mutating func key(_ name: String) {
+  @_disfavoredOverload public mutating func key(_ name: String) {
     var name = name
     name.withUTF8 { string(UnsafeRawBufferPointer($0)) }
     buffer.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
-  package mutating func string(_ text: String) {
+  public mutating func string(_ text: String) {
     var text = text
     text.withUTF8 { string(UnsafeRawBufferPointer($0)) }
   }
 
   /// UTF-8 bytes as a string.
-  package mutating func string(_ utf8: UnsafeRawBufferPointer) {
+  public mutating func string(_ utf8: UnsafeRawBufferPointer) {
     // Longer ones would have to be looked through twice up to their first escape.
     if utf8.count <= 256, let base = utf8.baseAddress, JSONEscaping.plainRun(base, 0, utf8.count) == utf8.count {
       return enclose(utf8)
@@ -62,20 +62,20 @@ package struct JSONWriter {
   }
 
   /// What `text` appends as a string; it must need no escape.
-  package mutating func string(plain text: (ByteBuffer) -> Void) {
+  public mutating func string(plain text: (ByteBuffer) -> Void) {
     comma()
     buffer.append(UInt8(ascii: "\""))
     text(buffer)
     buffer.append(UInt8(ascii: "\""))
   }
 
-  package mutating func int(_ value: Int) {
+  public mutating func int(_ value: Int) {
     comma()
     buffer.append(decimal: value)
   }
 
   /// Finite doubles in the shortest form that reads back the same; anything else as null.
-  package mutating func double(_ value: Double) {
+  public mutating func double(_ value: Double) {
     guard value.isFinite else { return null() }
     comma()
     // Most are small whole numbers; -0 is not one.
@@ -87,8 +87,8 @@ package struct JSONWriter {
     buffer.append(value.description)
   }
 
-  package mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
-  package mutating func null() { raw("null") }
+  public mutating func bool(_ value: Bool) { raw(value ? "true" : "false") }
+  public mutating func null() { raw("null") }
 
   private mutating func raw(_ word: StaticString) {
     comma()
@@ -96,7 +96,7 @@ package struct JSONWriter {
   }
 
   /// A value that is JSON already.
-  package mutating func raw(_ json: UnsafeRawBufferPointer) {
+  public mutating func raw(_ json: UnsafeRawBufferPointer) {
     comma()
     buffer.append(json)
   }

@@ -1,9 +1,9 @@
-package enum SSEError: Error, Equatable { case lineTooLong(limit: Int) }
+public enum SSEError: Error, Equatable { case lineTooLong(limit: Int) }
 
 /// Splits an event stream into events (WHATWG HTML, "Server-sent events"); hands out only their `data`.
 /// Resumable at any byte. An event that lies whole in what was fed, with one `data` line, is handed out in place, uncopied.
 /// Bytes that are not UTF-8 are handed out as they are. A copy shares its buffers: use one of the two only.
-package struct SSEDecoder {
+public struct SSEDecoder {
   private let limit: Int
   /// The beginning of a line whose end was not fed yet.
   private var line = LazyByteBuffer()
@@ -19,11 +19,11 @@ package struct SSEDecoder {
   private var isStopped = false
 
   /// - Parameter maxLineBytes: longest line, and longest data of one event.
-  package init(maxLineBytes: Int) { limit = maxLineBytes }
+  public init(maxLineBytes: Int) { limit = maxLineBytes }
 
   /// Hands each complete event's data to `onData` (valid during the call); stops at once, dropping the rest, when it returns false.
   /// After that, and after an error, nothing is handed out any more.
-  package mutating func feed(_ bytes: UnsafeRawBufferPointer, _ onData: (UnsafeRawBufferPointer) -> Bool) throws(SSEError) {
+  public mutating func feed(_ bytes: UnsafeRawBufferPointer, _ onData: (UnsafeRawBufferPointer) -> Bool) throws(SSEError) {
     guard !isStopped, let base = bytes.baseAddress, !bytes.isEmpty else { return }
     var index = markBytes < 3 ? skipMark(bytes) : 0
     if skipsLineFeed && index < bytes.count {
@@ -50,7 +50,7 @@ package struct SSEDecoder {
   /// Data of an event whose lines were complete when the stream ended but whose blank line was missing. The standard drops
   /// it; a caller who would rather not lose text may take it. An unfinished last line counts as complete here.
   /// Nothing is handed out if that line makes the data longer than the limit.
-  package mutating func finish(_ onData: (UnsafeRawBufferPointer) -> Bool) {
+  public mutating func finish(_ onData: (UnsafeRawBufferPointer) -> Bool) {
     guard !isStopped else { return }
     if !line.isEmpty {
       do { try take(UnsafeRawBufferPointer(start: nil, count: 0)) } catch { return }

@@ -1,42 +1,42 @@
 /// SipHash-2-4 with 128 bits of output: a keyed digest that nobody without the key can aim at (Aumasson and Bernstein,
 /// "SipHash: a fast short-input PRF", and its 128-bit variant in the authors' reference implementation).
-package struct SipHash128: Sendable {
-  package struct Key: Sendable, Equatable {
-    package var k0: UInt64, k1: UInt64
-    package init(k0: UInt64, k1: UInt64) { (self.k0, self.k1) = (k0, k1) }
+public struct SipHash128: Sendable {
+  public struct Key: Sendable, Equatable {
+    public var k0: UInt64, k1: UInt64
+    public init(k0: UInt64, k1: UInt64) { (self.k0, self.k1) = (k0, k1) }
   }
 
   /// `low` holds the first eight bytes of the reference implementation's output, `high` the last eight, both little-endian.
-  package struct Digest: Hashable, Sendable {
-    package var high: UInt64, low: UInt64
-    package init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
+  public struct Digest: Hashable, Sendable {
+    public var high: UInt64, low: UInt64
+    public init(high: UInt64, low: UInt64) { (self.high, self.low) = (high, low) }
   }
 
   private var state: State
   private var words = WordStream()
 
-  package init(key: Key) {
+  public init(key: Key) {
     state = State(
       v0: key.k0 ^ 0x736f_6d65_7073_6575, v1: key.k1 ^ 0x646f_7261_6e64_6f6d ^ 0xee,
       v2: key.k0 ^ 0x6c79_6765_6e65_7261, v3: key.k1 ^ 0x7465_6462_7974_6573)
   }
 
   /// Incremental: any split of the same bytes gives the same digest.
-  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     var state = state
     words.feed(bytes) { state.compress($0) }
     self.state = state
   }
 
-  package mutating func update(_ byte: UInt8) { withUnsafeBytes(of: byte) { update($0) } }
+  public mutating func update(_ byte: UInt8) { withUnsafeBytes(of: byte) { update($0) } }
 
-  package mutating func update(_ text: String) {
+  public mutating func update(_ text: String) {
     var text = text
     text.withUTF8 { update(UnsafeRawBufferPointer($0)) }
   }
 
   /// The digest of what was fed so far; feeding may go on afterwards.
-  package func finalize() -> Digest {
+  public func finalize() -> Digest {
     var state = state
     state.compress(words.tail | UInt64(truncatingIfNeeded: words.count & 0xFF) << 56)
     state.v2 ^= 0xee

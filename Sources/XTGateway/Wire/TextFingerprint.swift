@@ -1,7 +1,7 @@
 /// A quick fingerprint of a text that comes in pieces: equal texts have equal ones however they were split, different texts have
 /// different ones but for an accident (one in 2^64 or so). Not a defence against someone who knows the seed.
-package struct TextFingerprint: Sendable {
-  package struct Value: Equatable, Sendable {
+public struct TextFingerprint: Sendable {
+  public struct Value: Equatable, Sendable {
     let hash: UInt64
     let count: Int
   }
@@ -9,19 +9,19 @@ package struct TextFingerprint: Sendable {
   private var hash: UInt64
   private var words = WordStream()
 
-  package init(seed: UInt64) { hash = seed }
+  public init(seed: UInt64) { hash = seed }
 
   /// In bytes.
-  package var count: Int { words.count }
+  public var count: Int { words.count }
 
-  package mutating func update(_ bytes: UnsafeRawBufferPointer) {
+  public mutating func update(_ bytes: UnsafeRawBufferPointer) {
     var hash = hash
     words.feed(bytes) { hash = Self.mix(hash, $0) }
     self.hash = hash
   }
 
   /// Of what came so far; more may follow.
-  package var value: Value { Value(hash: Self.mix(hash, words.tail), count: count) }
+  public var value: Value { Value(hash: Self.mix(hash, words.tail), count: count) }
 
   /// A full multiplication folded in half spreads every bit over the whole word.
   @inline(__always) private static func mix(_ hash: UInt64, _ word: UInt64) -> UInt64 {

@@ -1,6 +1,6 @@
-package enum UTF8Validation {
+public enum UTF8Validation {
   /// The offset of the first byte that is not part of well-formed UTF-8 (no surrogates, no overlong forms); nil if all is well.
-  package static func firstInvalid(_ bytes: UnsafeRawBufferPointer) -> Int? {
+  public static func firstInvalid(_ bytes: UnsafeRawBufferPointer) -> Int? {
     guard let base = bytes.baseAddress else { return nil }
     let count = bytes.count
     var index = 0

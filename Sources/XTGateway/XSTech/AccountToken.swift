@@ -2,13 +2,13 @@ import Wire
 
 /// An account's token. Most are JWTs (RFC 7519), whose payload tells whose they are and when they end; others tell nothing.
 /// The signature is not looked at: only the upstream can judge it.
-package struct AccountToken: Sendable {
-  package let userID: String?
+public struct AccountToken: Sendable {
+  public let userID: String?
   /// Unix seconds; nil: unknown.
-  package let expiresAt: Int?
+  public let expiresAt: Int?
 
   /// - Parameter authorization: as sent, with or without `Bearer `.
-  package init(_ authorization: String) {
+  public init(_ authorization: String) {
     let token = authorization.lowercased().hasPrefix("bearer ") ? String(authorization.dropFirst(7)) : authorization
     let parts = token.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 3, let bytes = Array(parts[1].utf8).withUnsafeBytes(Base64.decodeURL) else {

@@ -1,7 +1,7 @@
 import Wire
 
 /// The calls the gateway makes (`docs/upstream-protocol.md`, "Calls").
-package enum Call: Sendable {
+public enum Call: Sendable {
   case models
   case createSession(model: String)
   case updateSession(id: Int)
@@ -13,9 +13,9 @@ package enum Call: Sendable {
   /// The account's credits.
   case plans(page: Int)
 
-  package enum Method: Sendable { case get, post, put, delete }
+  public enum Method: Sendable { case get, post, put, delete }
 
-  package var method: Method {
+  public var method: Method {
     switch self {
     case .models, .listSessions, .plans: .get
     case .createSession, .clearContext, .completion, .login: .post
@@ -25,7 +25,7 @@ package enum Call: Sendable {
   }
 
   /// Path and query, to be put behind the base URL.
-  package var path: String {
+  public var path: String {
     switch self {
     case .models: return "/api/chat/tmpl"
     case .createSession: return "/api/chat/session"
@@ -44,7 +44,7 @@ package enum Call: Sendable {
 
   /// Whether a second sending does no harm. Of a session that is made twice nobody uses the first, which costs nothing; a request that
   /// fails because a kept connection had just died does.
-  package var isIdempotent: Bool {
+  public var isIdempotent: Bool {
     switch self {
     case .models, .createSession, .updateSession, .deleteSessions, .clearContext, .listSessions, .login, .plans: true
     case .completion: false
@@ -52,7 +52,7 @@ package enum Call: Sendable {
   }
 
   /// The call's name in metrics and logs.
-  package var name: String {
+  public var name: String {
     switch self {
     case .models: "models"
     case .createSession: "create_session"
@@ -67,7 +67,7 @@ package enum Call: Sendable {
   }
 
   /// The body of `createSession`.
-  package static func createSessionBody(model: String) -> ByteBuffer {
+  public static func createSessionBody(model: String) -> ByteBuffer {
     let body = ByteBuffer()
     body.append(#"{"model":"#)
     var writer = JSONWriter(body)
@@ -79,7 +79,7 @@ package enum Call: Sendable {
 
 extension Call {
   /// The body of `login`.
-  package static func loginBody(account: String, password: String) -> ByteBuffer {
+  public static func loginBody(account: String, password: String) -> ByteBuffer {
     let body = ByteBuffer()
     var writer = JSONWriter(body)
     writer.beginObject()
@@ -97,19 +97,19 @@ extension Call {
 }
 
 /// Header lines of every request.
-package struct RequestHeaders: Sendable {
-  package var authorization: String
-  package var appVersion: String
-  package var userAgent: String
+public struct RequestHeaders: Sendable {
+  public var authorization: String
+  public var appVersion: String
+  public var userAgent: String
   /// Scheme and authority of the upstream: `https://xstech.one`.
-  package var origin: String
+  public var origin: String
 
-  package init(authorization: String, appVersion: String, userAgent: String, origin: String) {
+  public init(authorization: String, appVersion: String, userAgent: String, origin: String) {
     (self.authorization, self.appVersion) = (authorization, appVersion)
     (self.userAgent, self.origin) = (userAgent, origin)
   }
 
-  package func lines(accept: String, hasBody: Bool) -> [String] {
+  public func lines(accept: String, hasBody: Bool) -> [String] {
     var lines = authorization.isEmpty ? [] : ["authorization: \(authorization)"]
     lines += [
       "x-app-version: \(appVersion)", "accept: \(accept)", "origin: \(origin)",

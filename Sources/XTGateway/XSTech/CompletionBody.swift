@@ -1,25 +1,25 @@
 import Wire
 
 /// A file of a completion: `data:<media type>;base64,<base64>`, the base64 text standing in `buffer`.
-package struct File {
-  package var name: String
-  package var mediaType: String
-  package var buffer: ByteBuffer
-  package var base64: Range<Int>
+public struct File {
+  public var name: String
+  public var mediaType: String
+  public var buffer: ByteBuffer
+  public var base64: Range<Int>
 
-  package init(name: String, mediaType: String, buffer: ByteBuffer, base64: Range<Int>) {
+  public init(name: String, mediaType: String, buffer: ByteBuffer, base64: Range<Int>) {
     (self.name, self.mediaType, self.buffer, self.base64) = (name, mediaType, buffer, base64)
   }
 }
 
 /// The body of `POST /api/chat/completions`, in parts: what the gateway writes, with the files' base64 text between, where it lies.
-package struct CompletionBody {
-  package typealias Part = (buffer: ByteBuffer, range: Range<Int>)
-  package private(set) var parts: [Part] = []
+public struct CompletionBody {
+  public typealias Part = (buffer: ByteBuffer, range: Range<Int>)
+  public private(set) var parts: [Part] = []
   private let written = ByteBuffer()
   private var from = 0
 
-  package init(text: String, sessionID: Int, files: [File]) {
+  public init(text: String, sessionID: Int, files: [File]) {
     var writer = JSONWriter(written)
     writer.beginObject()
     writer.key("text")

@@ -1,9 +1,9 @@
 import Wire
 
 /// The frame of every JSON answer: `{"code":0,"data":…,"msg":""}`.
-package enum Envelope {
+public enum Envelope {
   /// 0 is success, a missing code as well; a code that is no integer counts as a failure (-1).
-  package static func code(of value: JSONValue) -> Int {
+  public static func code(of value: JSONValue) -> Int {
     guard let code = value["code"], code.kind != .null else { return 0 }
     if let number = code.int { return number }
     if let digits = code.string,
@@ -15,14 +15,14 @@ package enum Envelope {
   }
 
   /// The upstream's own words, from `err` or `msg`; empty where it gave none.
-  package static func message(of value: JSONValue) -> String {
+  public static func message(of value: JSONValue) -> String {
     for text in [value["err"]?.string, value["msg"]?.string, value["message"]?.string] {
       if let text, !text.isEmpty { return text }
     }
     return ""
   }
 
-  package enum Outcome {
+  public enum Outcome {
     case success(JSONValue?)
     case failure(code: Int, message: String)
     /// Not JSON, or not an envelope.
@@ -30,7 +30,7 @@ package enum Envelope {
   }
 
   /// Reads an answer's body. The value of `success` is valid only during `body`.
-  package static func read<R>(_ bytes: UnsafeRawBufferPointer, _ body: (Outcome) -> R) -> R {
+  public static func read<R>(_ bytes: UnsafeRawBufferPointer, _ body: (Outcome) -> R) -> R {
     let document: JSONDocument
     do { document = try JSONDocument(parsing: bytes) } catch { return body(.malformed("\(error)")) }
     guard document.root.kind == .object else { return body(.malformed("not a JSON object")) }

@@ -3,7 +3,7 @@ import Wire
 /// One event of a completion's stream (`docs/upstream-protocol.md`, "A completion").
 ///
 /// The bytes of `text` lie in what was decoded and are valid only as long as that is.
-package enum Event {
+public enum Event {
   /// A piece of the answer: the inside of a valid JSON string literal, without its quotes; `hasEscapes` where a backslash stands in it.
   case text(UnsafeRawBufferPointer, hasEscapes: Bool)
   /// The record of the finished message.
@@ -17,37 +17,37 @@ package enum Event {
 }
 
 /// What a finished message says of itself. The bytes of `answer` lie in what was decoded and are valid only as long as that is.
-package struct Record {
+public struct Record {
   /// The whole answer: the inside of a valid JSON string literal; empty where the record has none.
-  package let answer: UnsafeRawBufferPointer
-  package let hasEscapes: Bool
-  package let usage: Usage?
+  public let answer: UnsafeRawBufferPointer
+  public let hasEscapes: Bool
+  public let usage: Usage?
 
   /// Appends the answer's text.
-  package func appendText(to buffer: ByteBuffer) {
+  public func appendText(to buffer: ByteBuffer) {
     if hasEscapes { JSONString.decode(answer, into: buffer) } else { buffer.append(answer) }
   }
 }
 
 /// Token counts of a message, as the upstream counts them.
-package struct Usage: Equatable, Sendable {
-  package var prompt: Int
-  package var completion: Int
-  package var total: Int
+public struct Usage: Equatable, Sendable {
+  public var prompt: Int
+  public var completion: Int
+  public var total: Int
 
-  package init(prompt: Int, completion: Int, total: Int) {
+  public init(prompt: Int, completion: Int, total: Int) {
     (self.prompt, self.completion, self.total) = (prompt, completion, total)
   }
 }
 
 /// An event's data is neither `[DONE]` nor a JSON object of the known form.
-package struct EventError: Error, Equatable {
-  package let reason: String
+public struct EventError: Error, Equatable {
+  public let reason: String
 }
 
 extension Event {
   /// Decodes any event with the full parser.
-  package static func decodeFully(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
+  public static func decodeFully(_ data: UnsafeRawBufferPointer) throws(EventError) -> Event {
     if isDone(data) { return .done }
     let document: JSONDocument
     do { document = try JSONDocument(parsing: data) } catch { throw EventError(reason: "an event is not JSON: \(error)") }

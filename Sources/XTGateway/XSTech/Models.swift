@@ -1,30 +1,30 @@
 import Wire
 
 /// A model as the upstream offers it.
-package struct Model: Equatable, Sendable {
+public struct Model: Equatable, Sendable {
   /// What a session calls it: `openai::gpt-5.5`.
-  package var value: String
+  public var value: String
   /// For people: `GPT-5.5`.
-  package var label: String
+  public var label: String
   /// The price label of one message: `1积分`, `免费`; empty where the upstream gives none.
-  package var price: String
-  package var takesImages: Bool
+  public var price: String
+  public var takesImages: Bool
 
-  package init(value: String, label: String, price: String, takesImages: Bool) {
+  public init(value: String, label: String, price: String, takesImages: Bool) {
     (self.value, self.label, self.price, self.takesImages) = (value, label, price, takesImages)
   }
 }
 
 /// The answer of `GET /api/chat/tmpl`.
-package struct ModelList: Equatable, Sendable {
-  package var models: [Model]
-  package var defaultModel: String?
+public struct ModelList: Equatable, Sendable {
+  public var models: [Model]
+  public var defaultModel: String?
   /// Most files in one message.
-  package var maxFiles: Int?
+  public var maxFiles: Int?
   /// Largest file in bytes.
-  package var maxFileBytes: Int?
+  public var maxFileBytes: Int?
 
-  package init?(_ data: JSONValue) {
+  public init?(_ data: JSONValue) {
     guard let list = data["models"], list.kind == .array else { return nil }
     models = list.elements.compactMap(Model.init)
     defaultModel = data["defModel"]?.string
@@ -47,12 +47,12 @@ extension Model {
 }
 
 /// One page of `GET /api/user_plan`: what an account has bought and not used yet.
-package struct Plans {
+public struct Plans {
   /// Credits left in plans that have not ended.
-  package let usable: Int
-  package let isLast: Bool
+  public let usable: Int
+  public let isLast: Bool
 
-  package init?(_ data: JSONValue) {
+  public init?(_ data: JSONValue) {
     guard let records = data["records"], records.kind == .array else { return nil }
     var sum = 0.0
     for plan in records.elements where plan["isExpire"]?.bool != true && plan["isExpire"]?.int ?? 0 == 0 {

@@ -1,26 +1,26 @@
 import Wire
 
 /// What a session shows the model beside the conversation itself.
-package struct SessionSettings: Equatable, Sendable {
-  package var model: String
+public struct SessionSettings: Equatable, Sendable {
+  public var model: String
   /// The system prompt.
-  package var prompt: String
+  public var prompt: String
   /// 0 to 1.
-  package var temperature: Double
+  public var temperature: Double
   /// -2 to 2.
-  package var presencePenalty: Double
+  public var presencePenalty: Double
   /// -2 to 2.
-  package var frequencyPenalty: Double
+  public var frequencyPenalty: Double
   /// 0: the model's own limit.
-  package var maxToken: Int
+  public var maxToken: Int
   /// How many earlier rounds the model is shown, 0 to 65.
-  package var contextCount: Int
+  public var contextCount: Int
 
-  package static let largestContextCount = 65
+  public static let largestContextCount = 65
   /// The upstream's own.
-  package static let defaultContextCount = 20
+  public static let defaultContextCount = 20
 
-  package init(
+  public init(
     model: String, prompt: String = "", temperature: Double = 0, presencePenalty: Double = 0, frequencyPenalty: Double = 0,
     maxToken: Int = 0, contextCount: Int = defaultContextCount
   ) {
@@ -32,16 +32,16 @@ package struct SessionSettings: Equatable, Sendable {
 
 /// A session as the upstream made it: its number, its settings, and what else an update has to send back, since that replaces the whole
 /// object.
-package final class Session: Sendable {
-  package let id: Int
+public final class Session: Sendable {
+  public let id: Int
   /// As made; a parameter that a request leaves out means this value.
-  package let defaults: SessionSettings
+  public let defaults: SessionSettings
   /// When it was changed last, by the upstream's clock: `2026-06-04 10:20:23`, without a zone.
-  package let updated: String
+  public let updated: String
   /// The members that no update changes, unknown ones included, each as it came and with a comma behind it.
   private let rest: [UInt8]
 
-  package init?(_ value: JSONValue) {
+  public init?(_ value: JSONValue) {
     guard value.kind == .object else { return nil }
     var id: Int?
     var (defaults, updated) = (SessionSettings(model: ""), "")
@@ -63,7 +63,7 @@ package final class Session: Sendable {
   }
 
   /// The body of an update: the whole object with `settings` and `name` in place of what it held.
-  package func updateBody(_ settings: SessionSettings, name: String) -> ByteBuffer {
+  public func updateBody(_ settings: SessionSettings, name: String) -> ByteBuffer {
     let body = ByteBuffer(capacity: rest.count + settings.model.utf8.count + settings.prompt.utf8.count + 256)
     body.append(UInt8(ascii: "{"))
     body.append(rest)
@@ -112,16 +112,16 @@ extension SessionSettings {
 }
 
 /// One page of `GET /api/chat/session`.
-package struct SessionPage {
-  package struct Entry {
-    package var id: Int
-    package var name: String
-    package var updated: String
+public struct SessionPage {
+  public struct Entry {
+    public var id: Int
+    public var name: String
+    public var updated: String
   }
-  package let pages: Int
-  package let records: [Entry]
+  public let pages: Int
+  public let records: [Entry]
 
-  package init?(_ data: JSONValue) {
+  public init?(_ data: JSONValue) {
     guard let list = data["records"], list.kind == .array else { return nil }
     pages = data["pages"]?.int ?? 1
     records = list.elements.compactMap { entry in

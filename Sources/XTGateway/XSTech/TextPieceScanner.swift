@@ -1,21 +1,21 @@
 import Wire
 
 /// A piece of an answer. Its bytes lie in the event, and in the scratch memory that it was decoded to.
-package struct TextPiece {
+public struct TextPiece {
   /// The inside of a valid JSON string literal, without its quotes.
-  package let inside: UnsafeRawBufferPointer
+  public let inside: UnsafeRawBufferPointer
   /// What it stands for: `inside` itself where no backslash stands in it.
-  package let text: UnsafeRawBufferPointer
-  package let hasEscapes: Bool
+  public let text: UnsafeRawBufferPointer
+  public let hasEscapes: Bool
   /// Half of a surrogate pair is escaped in it, which became U+FFFD in `text`.
-  package let hasLoneSurrogates: Bool
+  public let hasLoneSurrogates: Bool
 
   /// Without escapes.
-  package init(_ inside: UnsafeRawBufferPointer) {
+  public init(_ inside: UnsafeRawBufferPointer) {
     (self.inside, text, hasEscapes, hasLoneSurrogates) = (inside, inside, false, false)
   }
 
-  package init(_ inside: UnsafeRawBufferPointer, text: UnsafeRawBufferPointer, hasLoneSurrogates: Bool) {
+  public init(_ inside: UnsafeRawBufferPointer, text: UnsafeRawBufferPointer, hasLoneSurrogates: Bool) {
     (self.inside, self.text, hasEscapes, self.hasLoneSurrogates) = (inside, text, true, hasLoneSurrogates)
   }
 }
@@ -23,13 +23,13 @@ package struct TextPiece {
 /// Recognises the usual text event, `{"code":0,"type":"string","data":"…"}` written without white space, with or without
 /// `code`. It looks at every byte of the literal and *declines* anything else without side effects; the full parser takes
 /// over then, and a test holds the two against each other.
-package enum TextPieceScanner {
+public enum TextPieceScanner {
   private static let withCode: StaticString = #"{"code":0,"type":"string","data":""#
   private static let withoutCode: StaticString = #"{"type":"string","data":""#
 
   /// - Parameter scratch: gets the text of a literal with escapes.
   /// - Returns: nil if this is not the usual event.
-  package static func scan(_ data: UnsafeRawBufferPointer, scratch: ByteBuffer) -> TextPiece? {
+  public static func scan(_ data: UnsafeRawBufferPointer, scratch: ByteBuffer) -> TextPiece? {
     let start: Int
     if data.starts(withText: withCode) {
       start = withCode.utf8CodeUnitCount

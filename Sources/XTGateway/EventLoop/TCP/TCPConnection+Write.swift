@@ -3,7 +3,7 @@ import Wire
 
 extension TCPConnection {
   /// Writes as much as the socket takes now. Returns the number of bytes taken, 0 if it takes none now or a write is still waiting.
-  package func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(UVError) -> Int {
+  public func tryWrite(_ bytes: UnsafeRawBufferPointer) throws(UVError) -> Int {
     guard isOpen else { throw UVError(UV_ECANCELED) }
     guard !bytes.isEmpty, writing == nil else { return 0 }
     if descriptor < 0 { try UVError.check(uv_fileno(handle, &descriptor)) }
@@ -13,7 +13,7 @@ extension TCPConnection {
   }
 
   /// Writes all readable bytes of `buffer`, waiting as needed; the buffer belongs to the connection until `didWrite`. One at a time.
-  package func write(_ buffer: ByteBuffer) {
+  public func write(_ buffer: ByteBuffer) {
     precondition(writing == nil, "a write is still waiting")
     guard isOpen else { return }
     let request = UnsafeMutablePointer<uv_write_t>.allocate(capacity: 1)
@@ -26,10 +26,10 @@ extension TCPConnection {
     writing = buffer
   }
 
-  package var isWriting: Bool { writing != nil }
+  public var isWriting: Bool { writing != nil }
 
   /// Ends the sending side once everything is written (FIN), keeps reading. Once; more calls do nothing.
-  package func shutdown() {
+  public func shutdown() {
     guard isOpen, !isShutDown else { return }
     isShutDown = true
     let request = UnsafeMutablePointer<uv_shutdown_t>.allocate(capacity: 1)

@@ -1,7 +1,7 @@
 import CUV
 import Wire
 
-package protocol TCPConnectionDelegate: AnyObject {
+public protocol TCPConnectionDelegate: AnyObject {
   /// Bytes arrived, in the loop's shared read buffer: valid during the call only.
   func connection(_ connection: TCPConnection, didRead bytes: UnsafeRawBufferPointer)
   /// The peer ended its sending side. A reset that comes right behind unread data is reported like this too (libuv sees only the
@@ -15,15 +15,15 @@ package protocol TCPConnectionDelegate: AnyObject {
 
 /// An accepted or outgoing TCP connection with TCP_NODELAY. One close (or reset) is owed; until then it keeps itself alive.
 /// On a closed connection nothing happens any more, and `tryWrite` throws ECANCELED.
-package final class TCPConnection: LoopHandle {
+public final class TCPConnection: LoopHandle {
   // First what every write looks at.
   @exclusivity(unchecked) var writing: ByteBuffer?
   /// The socket, once it was asked for; -1 before.
   @exclusivity(unchecked) var descriptor: uv_os_fd_t = -1
   /// Strong; cleared by `close` and `reset`, after which no call comes any more.
-  package var delegate: (any TCPConnectionDelegate)?
+  public var delegate: (any TCPConnectionDelegate)?
   /// The peer's address without its port.
-  package let peerAddress: String
+  public let peerAddress: String
   private var connected: ((TCPConnection, UVError?) -> Void)?
   /// Found outside of a callback: told at the end of the running one.
   private var failure: UVError?
@@ -51,7 +51,7 @@ package final class TCPConnection: LoopHandle {
   }
 
   /// Opens a connection (for load generators and tests); `connected` gets nil or the error. A close is owed either way.
-  package static func connect(loop: EventLoop, host: String, port: Int, _ connected: @escaping (TCPConnection, UVError?) -> Void)
+  public static func connect(loop: EventLoop, host: String, port: Int, _ connected: @escaping (TCPConnection, UVError?) -> Void)
     throws(UVError) -> TCPConnection
   {
     let address = try SocketAddress(host: host, port: port)
@@ -70,24 +70,24 @@ package final class TCPConnection: LoopHandle {
   var tcp: UnsafeMutablePointer<uv_tcp_t> { memory.assumingMemoryBound(to: uv_tcp_t.self) }
   var stream: UnsafeMutablePointer<uv_stream_t> { memory.assumingMemoryBound(to: uv_stream_t.self) }
 
-  package func startReading() {
+  public func startReading() {
     guard isOpen, !hasReadEnd else { return }
     let code = uv_read_start(stream, allocate, didRead)
     if code < 0 && code != UV_EALREADY.rawValue { failLater(UVError(code: code)) }
   }
 
-  package func stopReading() {
+  public func stopReading() {
     guard isOpen else { return }
     UVError.mustSucceed(uv_read_stop(stream), "uv_read_stop")
   }
 
-  package override func close() {
+  public override func close() {
     forgetOwner()
     super.close()
   }
 
   /// Closes with RST.
-  package func reset() {
+  public func reset() {
     forgetOwner()
     close { handle in
       guard uv_tcp_close_reset(tcp, didClose) < 0 else { return }
@@ -132,7 +132,7 @@ package final class TCPConnection: LoopHandle {
 }
 
 extension TCPConnection: DeferredWork {
-  package func runDeferred() {
+  public func runDeferred() {
     guard let error = failure else { return }
     failure = nil
     fail(error)

@@ -1,6 +1,6 @@
 import CUV
 
-package protocol TCPListenerDelegate: AnyObject {
+public protocol TCPListenerDelegate: AnyObject {
   func listener(_ listener: TCPListener, didAccept connection: TCPConnection)
   /// accept failed (EMFILE …).
   func listener(_ listener: TCPListener, didFail error: UVError)
@@ -10,7 +10,7 @@ package protocol TCPListenerDelegate: AnyObject {
 ///
 /// It accepts by itself rather than through `uv_listen`, whose accept loop spins for good once descriptors are short and libuv's
 /// spare one is lost. Here listening pauses, and what waits in the backlog is served when descriptors are free again.
-package final class TCPListener {
+public final class TCPListener {
   /// How long listening pauses after a failed accept, in milliseconds.
   static let pause: UInt64 = 100
   /// How many connections are accepted in a turn at most, so that a flood of them leaves time for those that are open.
@@ -18,13 +18,13 @@ package final class TCPListener {
 
   private let loop: EventLoop
   private let fileDescriptor: Int32
-  package let port: Int
+  public let port: Int
   private var delegate: (any TCPListenerDelegate)?
   private var poll: PollHandle?
   private var retry: LoopTimer?
 
   /// `host`: an IPv4 or IPv6 address, or `localhost`. Sets SO_REUSEADDR; `reusePort`: SO_REUSEPORT as well. Taken ports are reported here.
-  package init(
+  public init(
     loop: EventLoop, host: String, port: Int, backlog: Int = 1024, reusePort: Bool = false, delegate: any TCPListenerDelegate
   ) throws(UVError) {
     let address = try SocketAddress(host: host, port: port)
@@ -44,7 +44,7 @@ package final class TCPListener {
 
   deinit { assert(poll == nil, "a TCPListener was not closed") }
 
-  package func close() {
+  public func close() {
     guard let poll else { return }
     poll.close()
     retry?.close()

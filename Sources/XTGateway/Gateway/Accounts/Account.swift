@@ -1,6 +1,6 @@
 /// An account as the pool sees it.
-package struct Account: Sendable {
-  package enum Condition: Equatable, Sendable {
+public struct Account: Sendable {
+  public enum Condition: Equatable, Sendable {
     case ready
     /// No new lease until then (ms, monotonic).
     case cooling(until: UInt64, Reason)
@@ -11,45 +11,45 @@ package struct Account: Sendable {
   }
 
   /// Why an account cools down.
-  package enum Reason: String, Sendable { case rateLimited = "rate_limited", upstream }
+  public enum Reason: String, Sendable { case rateLimited = "rate_limited", upstream }
 
-  package let name: String
-  package internal(set) var capacity: Int
-  package internal(set) var weight: Int
+  public let name: String
+  public internal(set) var capacity: Int
+  public internal(set) var weight: Int
   /// The operator's word.
-  package internal(set) var isEnabled: Bool
+  public internal(set) var isEnabled: Bool
   /// Removed from the configuration: running requests finish, no new ones begin.
-  package internal(set) var isDraining = false
-  package internal(set) var condition = Condition.ready
-  package internal(set) var inFlight = 0
-  package internal(set) var requests = 0
-  package internal(set) var failures = 0
-  package internal(set) var lastError: String?
+  public internal(set) var isDraining = false
+  public internal(set) var condition = Condition.ready
+  public internal(set) var inFlight = 0
+  public internal(set) var requests = 0
+  public internal(set) var failures = 0
+  public internal(set) var lastError: String?
   /// When its token ends (ms, monotonic); nil: unknown.
-  package internal(set) var tokenEndsAt: UInt64?
+  public internal(set) var tokenEndsAt: UInt64?
   /// Counts its tokens: what is said of an older one does not concern the account any more.
-  package internal(set) var tokenGeneration = 0
+  public internal(set) var tokenGeneration = 0
   /// The same by the time of day, in Unix seconds.
-  package internal(set) var tokenExpiresAt: Int?
+  public internal(set) var tokenExpiresAt: Int?
   /// Credits left; nil: not known.
-  package internal(set) var credits: Int?
+  public internal(set) var credits: Int?
   /// Another token comes without anybody's doing when this one is not accepted any more.
-  package internal(set) var isRenewed = false
+  public internal(set) var isRenewed = false
   /// Rate limits in a row, for the next cool-down.
   var strikes = 0
   /// Counts leases of the whole pool: the smaller, the longer idle.
   var lastLeased = 0
 
-  package init(name: String, capacity: Int, weight: Int, isEnabled: Bool, tokenEndsAt: UInt64? = nil) {
+  public init(name: String, capacity: Int, weight: Int, isEnabled: Bool, tokenEndsAt: UInt64? = nil) {
     (self.name, self.capacity, self.weight, self.isEnabled) = (name, capacity, weight, isEnabled)
     self.tokenEndsAt = tokenEndsAt
   }
 
   /// How long before its end a token is not used any more, in milliseconds.
-  package static let tokenMargin: UInt64 = 60_000
+  public static let tokenMargin: UInt64 = 60_000
 
   /// Whether it may serve at all now, room or not.
-  package func canServe(_ now: UInt64) -> Bool {
+  public func canServe(_ now: UInt64) -> Bool {
     isEnabled && !isDraining && condition == .ready && (tokenEndsAt.map { now + Self.tokenMargin < $0 } ?? true)
   }
 
@@ -62,7 +62,7 @@ package struct Account: Sendable {
   }
 
   /// Why it does not serve, in a word; nil when it does.
-  package var reason: String? {
+  public var reason: String? {
     if isDraining { return "removed" }
     guard isEnabled else { return "operator" }
     switch condition {
@@ -74,17 +74,17 @@ package struct Account: Sendable {
   }
 
   /// When it comes back by itself (ms, monotonic).
-  package var restsUntil: UInt64? {
+  public var restsUntil: UInt64? {
     switch condition {
     case .cooling(let until, _), .outOfCredits(let until): until
     case .ready, .expired: nil
     }
   }
 
-  package static let stateNames = ["ready", "cooling", "expired", "out_of_credits", "disabled", "draining"]
+  public static let stateNames = ["ready", "cooling", "expired", "out_of_credits", "disabled", "draining"]
 
   /// As `/admin/accounts` calls it.
-  package var stateName: String {
+  public var stateName: String {
     if isDraining { return "draining" }
     guard isEnabled else { return "disabled" }
     switch condition {
@@ -97,7 +97,7 @@ package struct Account: Sendable {
 }
 
 /// What a request did to the account that it had leased.
-package enum LeaseOutcome: Equatable, Sendable {
+public enum LeaseOutcome: Equatable, Sendable {
   case success
   /// The upstream did its part, but the request could not be served, through no fault of the account's.
   case answered

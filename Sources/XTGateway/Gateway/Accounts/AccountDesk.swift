@@ -27,7 +27,7 @@ protocol LeaseReceiver: AnyObject {
 ///
 /// Every loop's timer follows the pool's next tick as of its own last call, so that whichever call brings the tick forward also
 /// looks after it; a tick too many does nothing.
-package final class AccountDesk {
+public final class AccountDesk {
   enum Answer {
     case granted(Lease)
     /// The receiver hears of it.
@@ -46,14 +46,14 @@ package final class AccountDesk {
   /// Takes what another loop's waiters got to that loop; false: it is closed.
   var send: ([AccountPool.Grant], _ worker: Int) -> Bool = { _, _ in false }
 
-  package init(loop: EventLoop, shared: SharedPool, worker: Int = 0, log: Logger) {
+  public init(loop: EventLoop, shared: SharedPool, worker: Int = 0, log: Logger) {
     (self.loop, self.shared, self.worker, self.log) = (loop, shared, worker, log)
   }
 
   /// Looks after the time from now on.
   func start() { change { pool, now in pool.tick(now) } }
 
-  package func close() { timer.close() }
+  public func close() { timer.close() }
 
   func ask(_ receiver: any LeaseReceiver, key: Int, preferred: AccountPool.AccountIndex?, excluded: [AccountPool.AccountIndex])
     -> Answer
@@ -92,16 +92,16 @@ package final class AccountDesk {
   }
 
   /// Changes the pool otherwise: enabling, tokens, configuration.
-  package func change(_ body: (inout AccountPool, UInt64) -> [AccountPool.Grant]) {
+  public func change(_ body: (inout AccountPool, UInt64) -> [AccountPool.Grant]) {
     carryOut(transact { pool, now in ((), body(&pool, now)) }.grants)
   }
 
   /// Looks at the pool without changing it. `body` must not wait, nor call the desk.
-  package func read<R>(_ body: (borrowing AccountPool) -> R) -> R { shared.read(body) }
+  public func read<R>(_ body: (borrowing AccountPool) -> R) -> R { shared.read(body) }
 
   /// All accounts as they are now. Copied one by one: an array that shared its memory with the pool's would be copied by the next
   /// request.
-  package var accounts: [Account] { read { pool in pool.accounts.map { $0 } } }
+  public var accounts: [Account] { read { pool in pool.accounts.map { $0 } } }
 
   func description() -> String {
     let now = loop.now
@@ -109,7 +109,7 @@ package final class AccountDesk {
   }
 
   /// Whether an account may serve at all now, room or not.
-  package func canServe(_ account: AccountPool.AccountIndex) -> Bool {
+  public func canServe(_ account: AccountPool.AccountIndex) -> Bool {
     let now = loop.now
     return read { $0.accounts[account].canServe(now) }
   }
@@ -124,7 +124,7 @@ package final class AccountDesk {
   }
 
   /// What this loop's waiters got through another's doing.
-  package func receive(_ grants: [AccountPool.Grant]) {
+  public func receive(_ grants: [AccountPool.Grant]) {
     for grant in grants { deliver(grant) }
   }
 

@@ -1,37 +1,37 @@
 /// Hands out accounts: a conversation's own first, else the least loaded, at most `capacity` requests at a time on each; beyond that
 /// requests wait, fairly. Takes accounts out of service as their failures deserve. A pure state machine: time comes in as a
 /// parameter (ms, monotonic).
-package struct AccountPool: Sendable {
-  package typealias AccountIndex = Int
+public struct AccountPool: Sendable {
+  public typealias AccountIndex = Int
   /// Names a request that asks for an account.
-  package typealias Ticket = Int
+  public typealias Ticket = Int
 
-  package struct Limits: Sendable {
-    package var queue = 1024
-    package var queueTimeout: UInt64 = 30_000
-    package var affinityWait: UInt64 = 1000
-    package var cooldownMin: UInt64 = 5_000
-    package var cooldownMax: UInt64 = 600_000
+  public struct Limits: Sendable {
+    public var queue = 1024
+    public var queueTimeout: UInt64 = 30_000
+    public var affinityWait: UInt64 = 1000
+    public var cooldownMin: UInt64 = 5_000
+    public var cooldownMax: UInt64 = 600_000
     /// After a fault of the upstream's, if others can serve meanwhile.
-    package var pause: UInt64 = 1000
-    package init() {}
+    public var pause: UInt64 = 1000
+    public init() {}
   }
 
-  package struct Request {
-    package var ticket: Ticket
+  public struct Request {
+    public var ticket: Ticket
     /// Whose request it is: API keys take turns.
-    package var key: Int
+    public var key: Int
     /// The account that holds the conversation.
-    package var preferred: AccountIndex?
+    public var preferred: AccountIndex?
     /// Accounts that failed it before.
-    package var excluded: [AccountIndex] = []
+    public var excluded: [AccountIndex] = []
 
-    package init(ticket: Ticket, key: Int, preferred: AccountIndex? = nil, excluded: [AccountIndex] = []) {
+    public init(ticket: Ticket, key: Int, preferred: AccountIndex? = nil, excluded: [AccountIndex] = []) {
       (self.ticket, self.key, self.preferred, self.excluded) = (ticket, key, preferred, excluded)
     }
   }
 
-  package enum Admission: Equatable, Sendable {
+  public enum Admission: Equatable, Sendable {
     case leased(AccountIndex)
     /// In the queue: a later call names the ticket among its grants, unless it is withdrawn.
     case waiting
@@ -39,14 +39,14 @@ package struct AccountPool: Sendable {
   }
 
   /// What a waiter gets.
-  package struct Grant: Equatable, Sendable {
-    package let ticket: Ticket
-    package let admission: Admission
+  public struct Grant: Equatable, Sendable {
+    public let ticket: Ticket
+    public let admission: Admission
   }
 
-  package private(set) var accounts: [Account]
-  package var limits: Limits
-  package private(set) var breaker: Breaker
+  public private(set) var accounts: [Account]
+  public var limits: Limits
+  public private(set) var breaker: Breaker
   private var ready = LoadHeap()
   private var queue = FairQueue()
   private var keyOfTicket: [Ticket: Int] = [:]
@@ -63,29 +63,29 @@ package struct AccountPool: Sendable {
   private var probe: AccountIndex?
 
   /// - Parameter seed: for the jitter of cool-downs.
-  package init(accounts: [Account], limits: Limits, breaker: Breaker.Limits, seed: UInt64) {
+  public init(accounts: [Account], limits: Limits, breaker: Breaker.Limits, seed: UInt64) {
     (self.accounts, self.limits, randomState) = (accounts, limits, seed)
     self.breaker = Breaker(limits: breaker)
     for index in accounts.indices { place(index, 0) }
   }
 
-  package mutating func newTicket() -> Ticket {
+  public mutating func newTicket() -> Ticket {
     lastTicket += 1
     return lastTicket
   }
 
   /// The first of `candidates` that can serve now. Some may not be here yet: others hear of an account before the pool does.
-  package func firstServing(among candidates: [AccountIndex], now: UInt64) -> AccountIndex? {
+  public func firstServing(among candidates: [AccountIndex], now: UInt64) -> AccountIndex? {
     candidates.first { $0 < accounts.count && accounts[$0].canServe(now) }
   }
 
-  package var waiting: Int { queue.count }
-  package var inFlight: Int { accounts.reduce(0) { $0 + $1.inFlight } }
+  public var waiting: Int { queue.count }
+  public var inFlight: Int { accounts.reduce(0) { $0 + $1.inFlight } }
 
   // MARK: Asking
 
   /// Who waits goes first: `tick` has to be called before, at the same time.
-  package mutating func lease(_ request: Request, now: UInt64) -> Admission {
+  public mutating func lease(_ request: Request, now: UInt64) -> Admission {
     refresh(now)
     if let refusal = refusal(excluded: request.excluded, deadline: now + limits.queueTimeout, now) { return .refused(refusal) }
     let verdict = breaker.ask(now)
@@ -158,7 +158,7 @@ package struct AccountPool: Sendable {
   }
 
   /// A waiter gave up.
-  package mutating func withdraw(_ ticket: Ticket) {
+  public mutating func withdraw(_ ticket: Ticket) {
     guard let key = keyOfTicket.removeValue(forKey: ticket) else { return }
     queue.remove(ticket, key: key)
   }
@@ -166,7 +166,7 @@ package struct AccountPool: Sendable {
   // MARK: Giving back
 
   /// Gives one lease of `index` back. Returns who gets something through it.
-  package mutating func release(_ index: AccountIndex, _ outcome: LeaseOutcome, now: UInt64) -> [Grant] {
+  public mutating func release(_ index: AccountIndex, _ outcome: LeaseOutcome, now: UInt64) -> [Grant] {
     precondition(accounts[index].inFlight > 0, "a lease was given back twice")
     accounts[index].inFlight -= 1
     let wasProbe = probe == index
@@ -260,12 +260,12 @@ package struct AccountPool: Sendable {
   // MARK: Time
 
   /// Brings back who has cooled down, lets affinity end, and serves who waits.
-  package mutating func tick(_ now: UInt64) -> [Grant] {
+  public mutating func tick(_ now: UInt64) -> [Grant] {
     serve(now)
   }
 
   /// When `tick` has something to do, at the earliest; nil: only after another call.
-  package var nextTick: UInt64? {
+  public var nextTick: UInt64? {
     let next = min(nextChange, queue.nextAffinityEnd(after: servedAt) ?? .max)
     return next < .max ? next : nil
   }
@@ -361,7 +361,7 @@ package struct AccountPool: Sendable {
 
   // MARK: The operator
 
-  package mutating func setEnabled(_ index: AccountIndex, _ isEnabled: Bool, now: UInt64) -> [Grant] {
+  public mutating func setEnabled(_ index: AccountIndex, _ isEnabled: Bool, now: UInt64) -> [Grant] {
     accounts[index].isEnabled = isEnabled
     hasLost = true
     place(index, now)
@@ -369,7 +369,7 @@ package struct AccountPool: Sendable {
   }
 
   /// Forgets what speaks against an account.
-  package mutating func reset(_ index: AccountIndex, now: UInt64) -> [Grant] {
+  public mutating func reset(_ index: AccountIndex, now: UInt64) -> [Grant] {
     accounts[index].condition = .ready
     accounts[index].strikes = 0
     accounts[index].lastError = nil
@@ -380,7 +380,7 @@ package struct AccountPool: Sendable {
   }
 
   /// There is another token.
-  package mutating func setToken(_ index: AccountIndex, endsAt: UInt64?, now: UInt64) -> [Grant] {
+  public mutating func setToken(_ index: AccountIndex, endsAt: UInt64?, now: UInt64) -> [Grant] {
     accounts[index].tokenEndsAt = endsAt
     accounts[index].tokenGeneration += 1
     if accounts[index].condition == .expired { return reset(index, now: now) }
@@ -389,7 +389,7 @@ package struct AccountPool: Sendable {
   }
 
   /// Takes an account out of service for want of a token.
-  package mutating func expire(_ index: AccountIndex, _ words: String, now: UInt64) -> [Grant] {
+  public mutating func expire(_ index: AccountIndex, _ words: String, now: UInt64) -> [Grant] {
     accounts[index].condition = .expired
     accounts[index].lastError = words
     hasLost = true
@@ -398,7 +398,7 @@ package struct AccountPool: Sendable {
   }
 
   /// Whether an account's token is renewed without anybody's doing: then requests may wait for the next one.
-  package mutating func setRenewed(_ index: AccountIndex, _ isRenewed: Bool, now: UInt64) -> [Grant] {
+  public mutating func setRenewed(_ index: AccountIndex, _ isRenewed: Bool, now: UInt64) -> [Grant] {
     guard accounts[index].isRenewed != isRenewed else { return [] }
     accounts[index].isRenewed = isRenewed
     hasLost = true
@@ -406,22 +406,22 @@ package struct AccountPool: Sendable {
   }
 
   /// Takes no new requests; running ones finish.
-  package mutating func drain(_ index: AccountIndex, now: UInt64) -> [Grant] {
+  public mutating func drain(_ index: AccountIndex, now: UInt64) -> [Grant] {
     accounts[index].isDraining = true
     hasLost = true
     place(index, now)
     return serve(now)
   }
 
-  package mutating func configureBreaker(_ limits: Breaker.Limits) { breaker.limits = limits }
+  public mutating func configureBreaker(_ limits: Breaker.Limits) { breaker.limits = limits }
 
   /// When its token ends by the time of day (Unix seconds), for the operator to see.
-  package mutating func note(_ index: AccountIndex, tokenExpiresAt: Int?) { accounts[index].tokenExpiresAt = tokenExpiresAt }
+  public mutating func note(_ index: AccountIndex, tokenExpiresAt: Int?) { accounts[index].tokenExpiresAt = tokenExpiresAt }
   /// Credits that are left, for the operator to see.
-  package mutating func note(_ index: AccountIndex, credits: Int) { accounts[index].credits = credits }
+  public mutating func note(_ index: AccountIndex, credits: Int) { accounts[index].credits = credits }
 
   /// The configuration changed: what is new (nil) joins, the rest keeps its counters.
-  package mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {
+  public mutating func configure(_ index: AccountIndex?, as account: Account, now: UInt64) -> [Grant] {
     guard let index else {
       accounts.append(account)
       checkToken(accounts.count - 1, now)
@@ -439,7 +439,7 @@ package struct AccountPool: Sendable {
   // MARK: Words
 
   /// What an operator sees: "2 busy, 1 cooling down, 1 expired".
-  package func description(_ now: UInt64) -> String {
+  public func description(_ now: UInt64) -> String {
     let present = accounts.filter { !$0.isDraining }
     let counts: [(Int, String)] = [
       (present.count { $0.canServe(now) && $0.inFlight < $0.capacity }, "ready"),

@@ -5,19 +5,19 @@ import Synchronization
 ///
 /// A loop may lease an account through the pool before any message about it can arrive; so tokens are not sent around, but looked up
 /// here as soon as the version has changed. A token is set before the pool hears of it.
-package final class AccountTokens: Sendable {
+public final class AccountTokens: Sendable {
   private let texts: Locked<[String]>
   private let changes = Atomic(0)
 
-  package init(_ texts: [String]) { self.texts = Locked(texts) }
+  public init(_ texts: [String]) { self.texts = Locked(texts) }
 
   /// Changes with every token.
-  package var version: Int { changes.load(ordering: .acquiring) }
+  public var version: Int { changes.load(ordering: .acquiring) }
 
-  package var all: [String] { texts.withLock { $0 } }
+  public var all: [String] { texts.withLock { $0 } }
 
   /// The next one behind the last is a new account.
-  package func set(_ token: String, account: AccountPool.AccountIndex) {
+  public func set(_ token: String, account: AccountPool.AccountIndex) {
     texts.withLock { texts in
       if account == texts.count { texts.append(token) } else { texts[account] = token }
     }

@@ -1,7 +1,7 @@
 /// Opens when several different accounts fail through the upstream's fault within a window: then requests fail fast, and single probes find
 /// out when the upstream is back. A pure state machine; times in milliseconds, monotonic.
-package struct Breaker: Sendable {
-  package enum State: Equatable, Sendable {
+public struct Breaker: Sendable {
+  public enum State: Equatable, Sendable {
     /// All pass. → `open`
     case closed
     /// None passes until then. → `probing`
@@ -10,29 +10,29 @@ package struct Breaker: Sendable {
     case probing
   }
 
-  package struct Limits: Sendable {
+  public struct Limits: Sendable {
     /// Distinct accounts.
-    package var accounts = 3
-    package var window: UInt64 = 10_000
-    package var probe: UInt64 = 5_000
-    package init() {}
+    public var accounts = 3
+    public var window: UInt64 = 10_000
+    public var probe: UInt64 = 5_000
+    public init() {}
   }
 
-  package private(set) var state = State.closed
-  package var limits: Limits
+  public private(set) var state = State.closed
+  public var limits: Limits
   /// The latest fault of each account.
   private var faults: [Int: UInt64] = [:]
 
-  package init(limits: Limits) { self.limits = limits }
+  public init(limits: Limits) { self.limits = limits }
 
-  package enum Verdict: Equatable {
+  public enum Verdict: Equatable {
     case pass
     /// Pass, and report what came of it.
     case probe
     case refuse(until: UInt64)
   }
 
-  package mutating func ask(_ now: UInt64) -> Verdict {
+  public mutating func ask(_ now: UInt64) -> Verdict {
     switch state {
     case .closed: return .pass
     case .probing: return .refuse(until: now + limits.probe)
@@ -44,20 +44,20 @@ package struct Breaker: Sendable {
   }
 
   /// The upstream did what it should for somebody.
-  package mutating func succeeded() {
+  public mutating func succeeded() {
     faults.removeAll()
     state = .closed
   }
 
   /// A probe ended without saying anything about the upstream: the next one may try at once.
-  package mutating func probeEndedSilently(_ now: UInt64) {
+  public mutating func probeEndedSilently(_ now: UInt64) {
     if state == .probing { state = .open(until: now) }
   }
 
   /// - Parameters:
   ///   - usable: how many accounts could fail.
   /// - Returns: whether it opened now.
-  package mutating func failed(account: Int, usable: Int, _ now: UInt64) -> Bool {
+  public mutating func failed(account: Int, usable: Int, _ now: UInt64) -> Bool {
     faults[account] = now
     faults = faults.filter { $0.value + limits.window > now }
     switch state {

@@ -3,7 +3,7 @@ import Wire
 import XSTech
 
 /// Asks at leisure how many credits the accounts have left: one call at a time, each account once in a while.
-package final class CreditsWatch {
+public final class CreditsWatch {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private let desk: AccountDesk

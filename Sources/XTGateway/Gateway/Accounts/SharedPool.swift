@@ -1,7 +1,7 @@
 import EventLoop
 
 /// The account pool that all loops share. Every call is short: nothing that waits, logs or tells anybody happens under its lock.
-package final class SharedPool: Sendable {
+public final class SharedPool: Sendable {
   private struct State: Sendable {
     var pool: AccountPool
     /// The latest time that any loop has named: the loops' clocks are the same but read at different moments, and the pool's time never
@@ -11,7 +11,7 @@ package final class SharedPool: Sendable {
 
   private let state: Locked<State>
 
-  package init(_ pool: AccountPool) { state = Locked(State(pool: pool)) }
+  public init(_ pool: AccountPool) { state = Locked(State(pool: pool)) }
 
   /// - Parameter now: in ms, monotonic.
   func transact<R>(_ now: UInt64, _ body: (inout AccountPool, UInt64) -> R) -> R {

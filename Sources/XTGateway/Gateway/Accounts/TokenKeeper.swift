@@ -5,7 +5,7 @@ import XSTech
 
 /// Looks after the accounts' tokens: signs in for accounts that have a password, one at a time, renews before the end and after a refusal,
 /// and says in time when a token that only the operator can renew comes to its end.
-package final class TokenKeeper {
+public final class TokenKeeper {
   private struct Entry {
     var name: String
     var login: Configuration.Login?

@@ -4,7 +4,7 @@ import Wire
 import XSTech
 
 /// A dialect's way of answering. One object an answer; it holds no rule but the dialect's form.
-package protocol AnswerEncoder: AnyObject {
+public protocol AnswerEncoder: AnyObject {
   /// Appends text as it goes to the client. `inside` is the inside of a valid JSON string literal.
   func content(_ inside: UnsafeRawBufferPointer)
   func reasoning(_ inside: UnsafeRawBufferPointer)

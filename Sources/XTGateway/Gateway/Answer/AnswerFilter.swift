@@ -2,26 +2,26 @@ import Wire
 import XSTech
 
 /// Where filtered text goes. What it gets is the inside of a valid JSON string literal, valid during the call.
-package protocol AnswerSink {
+public protocol AnswerSink {
   mutating func content(_ inside: UnsafeRawBufferPointer)
   mutating func reasoning(_ inside: UnsafeRawBufferPointer)
 }
 
 /// Memory for one piece at a time, shared by all answers of a loop.
-package final class AnswerScratch {
+public final class AnswerScratch {
   let decoded = ByteBuffer()
   fileprivate let encoded = ByteBuffer()
   /// For fingerprints.
   let seed = UInt64.random(in: 0 ... .max)
 
-  package init() {}
+  public init() {}
 }
 
 /// Turns the upstream's pieces into content and reasoning: takes out the reasoning tags and ends the answer before a stop sequence,
 /// however the pieces are split. It keeps no text but what may yet turn out to be part of a tag or of a stop sequence.
 ///
 /// A piece in which nothing of the kind can occur, which is nearly every one, goes on as it came: neither decoded nor encoded again.
-package struct AnswerFilter: ~Copyable {
+public struct AnswerFilter: ~Copyable {
   private enum Phase {
     /// Nothing but white space so far: a reasoning tag may come. → `reasoning`, `answer`
     case front
@@ -34,7 +34,7 @@ package struct AnswerFilter: ~Copyable {
   }
 
   private var phase = Phase.front
-  package private(set) var hasReasoning = false
+  public private(set) var hasReasoning = false
   /// Decoded text held back.
   private var held = LazyByteBuffer()
   /// The first half of a surrogate pair (`\ud83d`) that ended a piece.
@@ -42,32 +42,32 @@ package struct AnswerFilter: ~Copyable {
   private let stops: [[UInt8]]
   let scratch: AnswerScratch
   /// Bytes of decoded text that came in all, tags included.
-  package private(set) var received = 0
+  public private(set) var received = 0
   private var all: AnswerDigest
   private let emptyDigest: AnswerDigest
   /// Of the content alone, once there was reasoning.
   private var contentOnly: AnswerDigest?
 
-  package init(stops: [String], digest: AnswerDigest, scratch: AnswerScratch) {
+  public init(stops: [String], digest: AnswerDigest, scratch: AnswerScratch) {
     self.stops = stops.map { Array($0.utf8) }
     self.scratch = scratch
     all = digest
     emptyDigest = digest
   }
 
-  package var isStopped: Bool { phase == .stopped }
+  public var isStopped: Bool { phase == .stopped }
   /// Of what the client keeps as the answer.
-  package var contentDigest: AnswerDigest { contentOnly ?? all }
+  public var contentDigest: AnswerDigest { contentOnly ?? all }
 
   /// The digest of a whole answer, as `contentDigest` would be had it come in pieces; without the white space at its end.
-  package func digest(of answer: UnsafeRawBufferPointer) -> SipHash128.Digest {
+  public func digest(of answer: UnsafeRawBufferPointer) -> SipHash128.Digest {
     var digest = emptyDigest
     digest.update(ReasoningTag.withoutReasoning(answer))
     return digest.trimmed
   }
 
   /// The next piece, as it stands in the event.
-  package mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
+  public mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
     piece(decoded(inside, hasEscapes: hasEscapes), to: &sink)
   }
 
@@ -80,7 +80,7 @@ package struct AnswerFilter: ~Copyable {
     return TextPiece(inside, text: text.bytes, hasLoneSurrogates: ByteSearch.first("\u{FFFD}", in: text.bytes) != nil)
   }
 
-  package mutating func piece<Sink: AnswerSink>(_ piece: TextPiece, to sink: inout Sink) {
+  public mutating func piece<Sink: AnswerSink>(_ piece: TextPiece, to sink: inout Sink) {
     if halfPair.isEmpty && !(piece.hasLoneSurrogates && Self.endsWithHalfPair(piece.inside)) { return whole(piece, to: &sink) }
     halfPair.append(piece.inside)
     let joined = ByteBuffer()
@@ -94,7 +94,7 @@ package struct AnswerFilter: ~Copyable {
   }
 
   /// The rest of the answer that the pieces lacked: `answer` is the whole of it, decoded. Nothing happens unless the pieces are its beginning.
-  package mutating func tail<Sink: AnswerSink>(of answer: UnsafeRawBufferPointer, to sink: inout Sink) {
+  public mutating func tail<Sink: AnswerSink>(of answer: UnsafeRawBufferPointer, to sink: inout Sink) {
     guard answer.count > received, phase != .stopped else { return }
     // The half of a pair that the pieces ended with comes whole here: only what needs a pair has four bytes in UTF-8.
     guard halfPair.isEmpty || answer[received] >= 0xF0 else { return }
@@ -106,7 +106,7 @@ package struct AnswerFilter: ~Copyable {
   }
 
   /// The answer is over: gives out what was held back.
-  package mutating func finish<Sink: AnswerSink>(to sink: inout Sink) {
+  public mutating func finish<Sink: AnswerSink>(to sink: inout Sink) {
     guard phase != .stopped else { return }
     if !halfPair.isEmpty {
       // The other half never came.

@@ -14,11 +14,11 @@ struct EncoderSink: AnswerSink {
 
 /// The translation of an answer: bytes of the upstream's event stream in, calls of the dialect's encoder out, in one go. Pure, and
 /// the same however the bytes are split.
-package struct CompletionReader: ~Copyable {
+public struct CompletionReader: ~Copyable {
   private var decoder: SSEDecoder
   private var events: EventReader
 
-  package init(
+  public init(
     stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
     classifier: FailureClassifier = FailureClassifier()
   ) {
@@ -29,15 +29,15 @@ package struct CompletionReader: ~Copyable {
   }
 
   /// Pieces of text so far.
-  package var pieces: Int { events.pieces }
+  public var pieces: Int { events.pieces }
   /// From the record of the finished message.
-  package var usage: Usage? { events.usage }
+  public var usage: Usage? { events.usage }
   /// Whether a stop sequence ended the answer.
-  package var isStopped: Bool { events.filter.isStopped }
+  public var isStopped: Bool { events.filter.isStopped }
   /// Of the answer's text, as the client keeps it.
-  package var answerDigest: AnswerDigest { events.filter.contentDigest }
+  public var answerDigest: AnswerDigest { events.filter.contentDigest }
   /// Whether the upstream remembers the answer that the client got. To be asked after `flush`.
-  package var agreesWithRecord: Bool {
+  public var agreesWithRecord: Bool {
     switch events.recorded {
     case .nothing, .whatCame: true
     case .text(let digest): digest == events.filter.contentDigest.trimmed
@@ -45,7 +45,7 @@ package struct CompletionReader: ~Copyable {
   }
 
   /// - Returns: what follows from the events in `bytes`; once it is not `nothing`, the rest of them is dropped.
-  package mutating func feed(
+  public mutating func feed(
     _ bytes: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, to encoder: any AnswerEncoder
   ) -> ChatExchangeState.Action {
     Self.feed(bytes, &decoder, &events, &state, to: encoder)
@@ -73,7 +73,7 @@ package struct CompletionReader: ~Copyable {
   }
 
   /// The body is over: an event whose blank line is missing still counts.
-  package mutating func finishFeeding(_ state: inout ChatExchangeState, to encoder: any AnswerEncoder) -> ChatExchangeState.Action {
+  public mutating func finishFeeding(_ state: inout ChatExchangeState, to encoder: any AnswerEncoder) -> ChatExchangeState.Action {
     Self.finishFeeding(&decoder, &events, &state, to: encoder)
   }
 
@@ -90,7 +90,7 @@ package struct CompletionReader: ~Copyable {
   }
 
   /// The answer ends properly: gives out what was held back.
-  package mutating func flush(to encoder: any AnswerEncoder) {
+  public mutating func flush(to encoder: any AnswerEncoder) {
     var sink = EncoderSink(encoder)
     events.filter.finish(to: &sink)
   }

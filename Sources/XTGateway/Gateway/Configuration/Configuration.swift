@@ -1,121 +1,121 @@
 import Wire
 
 /// Everything an operator can set. Names, defaults and documentation are declared once, in `ConfigurationTable`.
-package struct Configuration: Sendable {
-  package var host = "127.0.0.1"
-  package var port = 8000
+public struct Configuration: Sendable {
+  public var host = "127.0.0.1"
+  public var port = 8000
   /// Loops, one a thread; 0: one per core.
-  package var workers = 1
-  package var cookies: [Cookie] = []
-  package var apiKeys: [APIKey] = []
+  public var workers = 1
+  public var cookies: [Cookie] = []
+  public var apiKeys: [APIKey] = []
   /// Empty: no `/admin`.
-  package var adminKey = ""
-  package var allowAnonymous = false
+  public var adminKey = ""
+  public var allowAnonymous = false
   /// Whose `X-Forwarded-For` counts.
-  package var trustedProxies: [IPNetwork] = []
-  package var upstream = Upstream()
-  package var models = Models()
-  package var stream = Stream()
-  package var pool = Pool()
-  package var sessions = Sessions()
-  package var limits = Limits()
-  package var log = Log()
-  package var metrics = Metrics()
-  package var shutdownTimeoutSeconds = 30
+  public var trustedProxies: [IPNetwork] = []
+  public var upstream = Upstream()
+  public var models = Models()
+  public var stream = Stream()
+  public var pool = Pool()
+  public var sessions = Sessions()
+  public var limits = Limits()
+  public var log = Log()
+  public var metrics = Metrics()
+  public var shutdownTimeoutSeconds = 30
   /// Whether a secret stands in the file itself, and not only in the environment.
-  package internal(set) var fileHoldsSecrets = false
+  public internal(set) var fileHoldsSecrets = false
   /// What an operator should be told, though it is no mistake.
-  package var warnings: [String] = []
+  public var warnings: [String] = []
 
-  package init() {}
+  public init() {}
 
   /// An account of the operator.
-  package struct Cookie: Sendable, Equatable {
-    package var name: String
+  public struct Cookie: Sendable, Equatable {
+    public var name: String
     /// Its token, verbatim; empty where it is signed in for with `login`.
-    package var authorization: String
-    package var login: Login?
+    public var authorization: String
+    public var login: Login?
     /// Completions at a time; nil: `pool.max_concurrency`.
-    package var maxConcurrency: Int?
-    package var weight = 1
-    package var enabled = true
+    public var maxConcurrency: Int?
+    public var weight = 1
+    public var enabled = true
   }
 
-  package struct Login: Sendable, Equatable {
-    package var account: String
-    package var password: String
+  public struct Login: Sendable, Equatable {
+    public var account: String
+    public var password: String
   }
 
-  package struct APIKey: Sendable, Equatable {
-    package var key: String
+  public struct APIKey: Sendable, Equatable {
+    public var key: String
     /// Shown in logs in place of the key.
-    package var name: String
+    public var name: String
     /// 0: no limit; likewise `requestsPerMinute`.
-    package var maxConcurrency = 0
-    package var requestsPerMinute = 0
+    public var maxConcurrency = 0
+    public var requestsPerMinute = 0
   }
 
-  package struct Upstream: Sendable {
-    package var baseURL = "https://xstech.one"
-    package var appVersion = "2.1.1"
-    package var userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36"
-    package var caFile = ""
-    package var httpVersion = HTTPVersion.http1
-    package var connectTimeoutMilliseconds = 10_000
-    package var firstByteTimeoutMilliseconds = 60_000
-    package var idleTimeoutMilliseconds = 120_000
-    package var totalTimeoutMilliseconds = 600_000
-    package var maxIdleSeconds = 30
-    package var maxEventBytes = 16_777_216
+  public struct Upstream: Sendable {
+    public var baseURL = "https://xstech.one"
+    public var appVersion = "2.1.1"
+    public var userAgent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/124.0.0.0 Safari/537.36"
+    public var caFile = ""
+    public var httpVersion = HTTPVersion.http1
+    public var connectTimeoutMilliseconds = 10_000
+    public var firstByteTimeoutMilliseconds = 60_000
+    public var idleTimeoutMilliseconds = 120_000
+    public var totalTimeoutMilliseconds = 600_000
+    public var maxIdleSeconds = 30
+    public var maxEventBytes = 16_777_216
 
-    package enum HTTPVersion: String, Sendable, CaseIterable {
+    public enum HTTPVersion: String, Sendable, CaseIterable {
       case http1 = "1.1"
       case http2 = "2"
     }
   }
 
-  package struct Models: Sendable {
-    package var credits = ["1积分"]
-    package var prefix = "xstech-"
+  public struct Models: Sendable {
+    public var credits = ["1积分"]
+    public var prefix = "xstech-"
     /// Name → values in order of preference, sorted by name.
-    package var aliases: [Alias] = []
-    package var refreshSeconds = 3600
+    public var aliases: [Alias] = []
+    public var refreshSeconds = 3600
 
-    package struct Alias: Sendable, Equatable {
-      package var name: String
-      package var values: [String]
+    public struct Alias: Sendable, Equatable {
+      public var name: String
+      public var values: [String]
     }
   }
 
-  package struct Stream: Sendable {
-    package var keepAliveSeconds = 10
+  public struct Stream: Sendable {
+    public var keepAliveSeconds = 10
   }
 
-  package struct Pool: Sendable {
-    package var maxConcurrency = 8
-    package var queueLimit = 1024
-    package var queueTimeoutMilliseconds = 30_000
-    package var affinityWaitMilliseconds = 1000
-    package var maxAttempts = 3
-    package var retryAmbiguous = false
-    package var cooldownMinMilliseconds = 5000
-    package var cooldownMaxMilliseconds = 600_000
-    package var breakerAccounts = 3
-    package var breakerWindowMilliseconds = 10_000
-    package var breakerProbeMilliseconds = 5000
-    package var errorPatterns: [ErrorPattern] = []
+  public struct Pool: Sendable {
+    public var maxConcurrency = 8
+    public var queueLimit = 1024
+    public var queueTimeoutMilliseconds = 30_000
+    public var affinityWaitMilliseconds = 1000
+    public var maxAttempts = 3
+    public var retryAmbiguous = false
+    public var cooldownMinMilliseconds = 5000
+    public var cooldownMaxMilliseconds = 600_000
+    public var breakerAccounts = 3
+    public var breakerWindowMilliseconds = 10_000
+    public var breakerProbeMilliseconds = 5000
+    public var errorPatterns: [ErrorPattern] = []
     /// Empty: tokens that were signed in for are kept in memory only.
-    package var tokenFile = ""
+    public var tokenFile = ""
   }
 
   /// An operator's own reading of the upstream's words.
-  package struct ErrorPattern: Sendable, Equatable {
+  public struct ErrorPattern: Sendable, Equatable {
     /// A text, or a regular expression between slashes.
-    package var match: String
-    package var blame: String
-    package var reason: String
+    public var match: String
+    public var blame: String
+    public var reason: String
 
-    package var meaning: FailureClassifier.Meaning {
+    public var meaning: FailureClassifier.Meaning {
       switch (blame, reason) {
       case ("request", let reason): reason.contains("context") ? .context : reason.contains("image") ? .image : .content
       case ("model", _): .model
@@ -127,48 +127,48 @@ package struct Configuration: Sendable {
     }
   }
 
-  package struct Sessions: Sendable {
-    package var idleTimeoutSeconds = 3600
-    package var cleanupIntervalSeconds = 300
-    package var max = 100_000
-    package var preparedPerCookie = 2
+  public struct Sessions: Sendable {
+    public var idleTimeoutSeconds = 3600
+    public var cleanupIntervalSeconds = 300
+    public var max = 100_000
+    public var preparedPerCookie = 2
   }
 
-  package struct Limits: Sendable {
-    package var maxBodyBytes = 33_554_432
-    package var maxHeaderBytes = 65_536
-    package var maxHeaders = 128
-    package var maxURLBytes = 8192
-    package var maxConnections = 20_000
-    package var maxConnectionsPerAddress = 0
-    package var headerTimeoutMilliseconds = 10_000
-    package var keepAliveTimeoutMilliseconds = 75_000
-    package var writeTimeoutMilliseconds = 60_000
-    package var bodyTimeoutMilliseconds = 30_000
-    package var bodyMinBytesPerSecond = 500
-    package var bodyWindowMilliseconds = 10_000
-    package var lingerTimeoutMilliseconds = 5000
-    package var maxJSONDepth = 64
-    package var maxJSONValues = 500_000
-    package var maxMessages = 4096
-    package var maxFiles = 8
-    package var maxImageBytes = 10_485_760
+  public struct Limits: Sendable {
+    public var maxBodyBytes = 33_554_432
+    public var maxHeaderBytes = 65_536
+    public var maxHeaders = 128
+    public var maxURLBytes = 8192
+    public var maxConnections = 20_000
+    public var maxConnectionsPerAddress = 0
+    public var headerTimeoutMilliseconds = 10_000
+    public var keepAliveTimeoutMilliseconds = 75_000
+    public var writeTimeoutMilliseconds = 60_000
+    public var bodyTimeoutMilliseconds = 30_000
+    public var bodyMinBytesPerSecond = 500
+    public var bodyWindowMilliseconds = 10_000
+    public var lingerTimeoutMilliseconds = 5000
+    public var maxJSONDepth = 64
+    public var maxJSONValues = 500_000
+    public var maxMessages = 4096
+    public var maxFiles = 8
+    public var maxImageBytes = 10_485_760
   }
 
-  package struct Log: Sendable {
-    package var level = LogLevel.info
-    package var format = LogFormat.text
+  public struct Log: Sendable {
+    public var level = LogLevel.info
+    public var format = LogFormat.text
     /// Empty: standard error.
-    package var file = ""
+    public var file = ""
   }
 
-  package struct Metrics: Sendable {
+  public struct Metrics: Sendable {
     /// Empty: none.
-    package var key = ""
+    public var key = ""
     /// `host:port`; empty: no listener of its own.
-    package var listen = ""
+    public var listen = ""
   }
 
-  package enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
-  package enum LogFormat: String, Sendable, CaseIterable { case text, json }
+  public enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+  public enum LogFormat: String, Sendable, CaseIterable { case text, json }
 }

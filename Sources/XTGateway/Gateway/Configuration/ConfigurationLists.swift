@@ -1,7 +1,7 @@
 import Wire
 
 /// Secrets show their beginning only where enough remains hidden.
-package func masked(_ secret: String) -> String {
+public func masked(_ secret: String) -> String {
   secret.utf8.count >= 16 ? "\(secret.prefix(4))…" : "…"
 }
 

@@ -2,19 +2,19 @@ import Wire
 import XSTech
 
 /// Every mistake of a configuration, each in one line that says what to do.
-package struct ConfigurationErrors: Error, Sendable {
-  package let mistakes: [String]
+public struct ConfigurationErrors: Error, Sendable {
+  public let mistakes: [String]
 }
 
 /// Puts a configuration together: defaults, then the file, then the environment. All mistakes are found, not only the first.
-package struct ConfigurationLoader {
+public struct ConfigurationLoader {
   private var configuration = Configuration()
   private var mistakes: [String] = []
 
   /// - Parameters:
   ///   - file: the file's name for messages, and its bytes; nil where there is none.
   ///   - environment: every variable of the process.
-  package static func load(
+  public static func load(
     file: (name: String, bytes: [UInt8])?, environment: [(name: String, value: String)]
   ) throws(ConfigurationErrors) -> Configuration {
     var loader = ConfigurationLoader()

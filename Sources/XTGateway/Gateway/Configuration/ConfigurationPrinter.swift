@@ -2,7 +2,7 @@ import Wire
 
 extension Configuration {
   /// The effective configuration as a JSON document of the form that is loaded, secrets masked.
-  package var text: String {
+  public var text: String {
     let buffer = ByteBuffer()
     buffer.append("{")
     var path: [Substring] = []
@@ -42,7 +42,7 @@ extension Configuration {
   }
 
   /// The documentation's table of every key.
-  package static var documentation: String {
+  public static var documentation: String {
     let defaults = Configuration()
     var text = "| key | type | default | meaning |\n|---|---|---|---|\n"
     for key in ConfigurationTable.keys {

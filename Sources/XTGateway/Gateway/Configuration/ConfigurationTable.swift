@@ -1,18 +1,18 @@
 import Wire
 
 /// One key: its name, its type and its documentation, and how it is read and shown.
-package struct ConfigurationKey: Sendable {
+public struct ConfigurationKey: Sendable {
   /// `pool.max_concurrency`; a dot is a nested object.
-  package let name: String
-  package let typeName: String
-  package let documentation: String
+  public let name: String
+  public let typeName: String
+  public let documentation: String
   /// Whether an environment variable's text is the value itself.
   let isPlainText: Bool
   let read: @Sendable (JSONValue, inout Configuration) throws -> Void
   let write: @Sendable (Configuration, inout JSONWriter) -> Void
 
   /// `XTGATEWAY_POOL_MAX_CONCURRENCY`
-  package var environmentName: String {
+  public var environmentName: String {
     "XTGATEWAY_" + name.uppercased().split(separator: ".").joined(separator: "_")
   }
 
@@ -47,11 +47,11 @@ package struct ConfigurationKey: Sendable {
 }
 
 /// The declaration of every key. `check-config`, the documentation's table and the loader all come from it.
-package enum ConfigurationTable {
+public enum ConfigurationTable {
   private static let milliseconds = 1...86_400_000
   private static let seconds = 1...31_536_000
 
-  package static let keys: [ConfigurationKey] = server + upstream + models + pool + limits + log
+  public static let keys: [ConfigurationKey] = server + upstream + models + pool + limits + log
 
   /// A key's value as JSON.
   static func text(of name: String, in configuration: Configuration) -> String {

@@ -1,9 +1,9 @@
 /// `host:port`; an IPv6 address stands in brackets.
-package struct ListenAddress: Equatable, Sendable {
-  package let host: String
-  package let port: Int
+public struct ListenAddress: Equatable, Sendable {
+  public let host: String
+  public let port: Int
 
-  package init?(_ text: String) {
+  public init?(_ text: String) {
     guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (0...65535).contains(port),
       text[text.index(after: colon)...].utf8.allSatisfy({ (48...57).contains($0) })
     else { return nil }

@@ -1,5 +1,5 @@
 /// ` (did you mean "…"?)` for the nearest of `words`, if one is near; empty otherwise.
-package func suggestion(for word: String, among words: [String]) -> String {
+public func suggestion(for word: String, among words: [String]) -> String {
   // Nobody mistypes more, and to compare a word of megabytes with every other takes seconds.
   guard word.utf8.count <= 256 else { return "" }
   let limit = max(2, word.count / 3)

@@ -1,37 +1,37 @@
 import Wire
 
-package typealias ConversationKey = SipHash128.Digest
+public typealias ConversationKey = SipHash128.Digest
 
 /// Digests of conversations, keyed with a secret of this process, so that nobody outside can construct one.
 ///
 /// A chain: the digest of a conversation with one more turn comes from the digest without it. Every turn enters by a digest of its
 /// own, so that no text can imitate the border between two turns.
-package struct ConversationDigest: Sendable {
+public struct ConversationDigest: Sendable {
   private let key: SipHash128.Key
 
-  package init(key: SipHash128.Key) { self.key = key }
+  public init(key: SipHash128.Key) { self.key = key }
 
   /// - Parameter identity: whose conversation it is: the API key's name, or "" for anonymous clients.
-  package func start(identity: String) -> ConversationKey {
+  public func start(identity: String) -> ConversationKey {
     var hash = SipHash128(key: key)
     hash.update(0)
     hash.update(identity)
     return hash.finalize()
   }
 
-  package func extend(_ conversation: ConversationKey, by turns: some Sequence<Turn>) -> ConversationKey {
+  public func extend(_ conversation: ConversationKey, by turns: some Sequence<Turn>) -> ConversationKey {
     var digest = conversation
     for turn in turns { digest = extend(digest, role: turn.role, text: textDigest(of: turn), images: turn.images) }
     return digest
   }
 
   /// - Parameter answer: what `AnswerDigest` made of the answer's text.
-  package func extend(_ conversation: ConversationKey, byAnswer answer: SipHash128.Digest) -> ConversationKey {
+  public func extend(_ conversation: ConversationKey, byAnswer answer: SipHash128.Digest) -> ConversationKey {
     extend(conversation, role: .assistant, text: answer, images: [])
   }
 
   /// For an answer that arrives piece by piece.
-  package func answer() -> AnswerDigest { AnswerDigest(SipHash128(key: key)) }
+  public func answer() -> AnswerDigest { AnswerDigest(SipHash128(key: key)) }
 
   private func extend(_ conversation: ConversationKey, role: Turn.Role, text: SipHash128.Digest, images: [Attachment])
     -> ConversationKey
@@ -72,14 +72,14 @@ extension SipHash128 {
 }
 
 /// The digest of an answer's text, fed in pieces of any size, with and without the white space at its end.
-package struct AnswerDigest: Sendable {
+public struct AnswerDigest: Sendable {
   private var hash: SipHash128
   /// The state before the white space that the text ends with so far.
   private var beforeSpace: SipHash128?
 
   fileprivate init(_ hash: SipHash128) { self.hash = hash }
 
-  package mutating func update(_ text: UnsafeRawBufferPointer) {
+  public mutating func update(_ text: UnsafeRawBufferPointer) {
     guard let last = text.last else { return }
     guard Self.isSpace(last) else {
       beforeSpace = nil
@@ -98,9 +98,9 @@ package struct AnswerDigest: Sendable {
   }
 
   /// Of the whole text.
-  package var whole: SipHash128.Digest { hash.finalize() }
+  public var whole: SipHash128.Digest { hash.finalize() }
   /// Of the text without the white space at its end.
-  package var trimmed: SipHash128.Digest { (beforeSpace ?? hash).finalize() }
+  public var trimmed: SipHash128.Digest { (beforeSpace ?? hash).finalize() }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) }
 }

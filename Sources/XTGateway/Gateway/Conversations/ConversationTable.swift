@@ -2,7 +2,7 @@
 /// as a parameter (ms, monotonic).
 ///
 /// A session is either here, and nobody uses it, or taken, and exactly one request does.
-package struct ConversationTable: Sendable {
+public struct ConversationTable: Sendable {
   private struct Slot {
     var key: ConversationKey
     var session: LiveSession?
@@ -31,22 +31,22 @@ package struct ConversationTable: Sendable {
   private var oldest = -1
   private var newest = -1
   private var lines: [AccountPool.AccountIndex: Line] = [:]
-  package var capacity: Int
+  public var capacity: Int
   private let accountCapacity: Int
 
-  package private(set) var count = 0
+  public private(set) var count = 0
 
   /// - Parameters:
   ///   - capacity: sessions at most.
   ///   - accountCapacity: sessions at most of one account, since the upstream keeps only so many.
-  package init(capacity: Int, accountCapacity: Int = .max) {
+  public init(capacity: Int, accountCapacity: Int = .max) {
     (self.capacity, self.accountCapacity) = (capacity, accountCapacity)
   }
 
-  package func count(account: AccountPool.AccountIndex) -> Int { lines[account]?.count ?? 0 }
+  public func count(account: AccountPool.AccountIndex) -> Int { lines[account]?.count ?? 0 }
 
   /// Removes and returns every session of an account.
-  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
+  public mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
     var removed: [LiveSession] = []
     while let session = evictOldest(of: account) { removed.append(session) }
     return removed
@@ -54,7 +54,7 @@ package struct ConversationTable: Sendable {
 
   /// Takes a session that knows exactly the conversation `key`; it is the caller's until it is filed again.
   /// - Parameter since: what was filed before then counts as gone already (ms, monotonic).
-  package mutating func take(_ key: ConversationKey, since: UInt64 = 0) -> LiveSession? {
+  public mutating func take(_ key: ConversationKey, since: UInt64 = 0) -> LiveSession? {
     // The newest of those that know the same conversation: if it is too old, so are the others.
     guard let index = newestByKey[key], slots[index].filedAt >= since, let session = slots[index].session else { return nil }
     unlinkTwin(index)
@@ -63,7 +63,7 @@ package struct ConversationTable: Sendable {
   }
 
   /// Files a session under the conversation it knows now. Returns the one that had to make room for it, if any.
-  package mutating func file(_ session: LiveSession, under key: ConversationKey, now: UInt64) -> LiveSession? {
+  public mutating func file(_ session: LiveSession, under key: ConversationKey, now: UInt64) -> LiveSession? {
     let evicted =
       count(account: session.account) >= accountCapacity
       ? evictOldest(of: session.account) : count >= capacity ? evict(oldest) : nil
@@ -89,17 +89,17 @@ package struct ConversationTable: Sendable {
   }
 
   /// Removes and returns every session that was filed at or before `deadline`.
-  package mutating func expire(filedBefore deadline: UInt64) -> [LiveSession] {
+  public mutating func expire(filedBefore deadline: UInt64) -> [LiveSession] {
     var expired: [LiveSession] = []
     while oldest >= 0, slots[oldest].filedAt <= deadline, let session = evict(oldest) { expired.append(session) }
     return expired
   }
 
   /// Removes and returns everything.
-  package mutating func removeAll() -> [LiveSession] { expire(filedBefore: .max) }
+  public mutating func removeAll() -> [LiveSession] { expire(filedBefore: .max) }
 
   /// Removes and returns the session of `account` that was filed longest ago.
-  package mutating func evictOldest(of account: AccountPool.AccountIndex) -> LiveSession? { evict(lines[account]?.oldest ?? -1) }
+  public mutating func evictOldest(of account: AccountPool.AccountIndex) -> LiveSession? { evict(lines[account]?.oldest ?? -1) }
 
   private mutating func evict(_ index: Int) -> LiveSession? {
     guard index >= 0, let session = slots[index].session else { return nil }

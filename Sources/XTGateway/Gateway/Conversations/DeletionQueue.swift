@@ -3,10 +3,10 @@
 /// An account has one call at a time under way, and several accounts theirs. Sessions are gathered for a moment, since a batch is one call;
 /// a full batch goes at once, so that the pace grows with the backlog. An account that refuses waits longer and longer, and nobody
 /// else waits for it.
-package struct DeletionQueue {
-  package typealias AccountIndex = AccountPool.AccountIndex
+public struct DeletionQueue {
+  public typealias AccountIndex = AccountPool.AccountIndex
 
-  package enum Next: Equatable {
+  public enum Next: Equatable {
     case batch(account: AccountIndex, ids: [Int])
     case wait(until: UInt64)
     /// When a call that is under way has ended, ask again.
@@ -24,25 +24,25 @@ package struct DeletionQueue {
   private var backlogs: [AccountIndex: Backlog] = [:]
   private var underWay = 0
   /// The process ends: tries soon and not for long.
-  package var isHurried = false { didSet { if isHurried { for account in backlogs.keys { backlogs[account]?.notBefore = 0 } } } }
+  public var isHurried = false { didSet { if isHurried { for account in backlogs.keys { backlogs[account]?.notBefore = 0 } } } }
 
   /// Session numbers in one call; the query stays far below any limit on a URL's length.
-  package static let batchSize = 50
+  public static let batchSize = 50
   /// How long sessions are gathered.
-  package static let gatherMilliseconds: UInt64 = 250
+  public static let gatherMilliseconds: UInt64 = 250
   /// Calls under way at a time, each to another account.
-  package static let maxCalls = 8
+  public static let maxCalls = 8
   /// So many failures in a row are worth a word, and the end where there is a hurry.
-  package static let manyFailures = 5
+  public static let manyFailures = 5
   private static let longestDelay: UInt64 = 300_000
 
-  package init() {}
+  public init() {}
 
   /// Sessions that wait for their call.
-  package var count: Int { backlogs.values.reduce(0) { $0 + $1.ids.count } }
+  public var count: Int { backlogs.values.reduce(0) { $0 + $1.ids.count } }
 
   /// - Returns: when there may be something to do for the account.
-  package mutating func add(id: Int, account: AccountIndex, _ now: UInt64) -> UInt64 {
+  public mutating func add(id: Int, account: AccountIndex, _ now: UInt64) -> UInt64 {
     var backlog = backlogs.removeValue(forKey: account) ?? Backlog()
     backlog.ids.append(id)
     if backlog.failuresInARow == 0 {
@@ -58,7 +58,7 @@ package struct DeletionQueue {
   }
 
   /// What to do now; a batch that it returns is the caller's until `deleted` or `failed`.
-  package mutating func next(_ now: UInt64) -> Next {
+  public mutating func next(_ now: UInt64) -> Next {
     let waiting = backlogs.lazy.filter { !$0.value.ids.isEmpty && !$0.value.isUnderWay }
     guard let (account, backlog) = waiting.min(by: { ($0.value.notBefore, $0.key) < ($1.value.notBefore, $1.key) }) else {
       return underWay > 0 ? .busy : .nothing
@@ -73,7 +73,7 @@ package struct DeletionQueue {
     return .batch(account: account, ids: batch)
   }
 
-  package mutating func deleted(account: AccountIndex, _ now: UInt64) {
+  public mutating func deleted(account: AccountIndex, _ now: UInt64) {
     var backlog = end(account)
     backlog.failuresInARow = 0
     backlog.notBefore = due(backlog.ids.count, now)
@@ -81,7 +81,7 @@ package struct DeletionQueue {
   }
 
   /// - Returns: how many sessions of the account are given up.
-  package mutating func failed(_ ids: [Int], account: AccountIndex, _ now: UInt64) -> Int {
+  public mutating func failed(_ ids: [Int], account: AccountIndex, _ now: UInt64) -> Int {
     var backlog = end(account)
     backlog.ids.append(contentsOf: ids)
     backlog.failuresInARow += 1
@@ -101,5 +101,5 @@ package struct DeletionQueue {
     return backlog
   }
 
-  package func failuresInARow(account: AccountIndex) -> Int { backlogs[account]?.failuresInARow ?? 0 }
+  public func failuresInARow(account: AccountIndex) -> Int { backlogs[account]?.failuresInARow ?? 0 }
 }

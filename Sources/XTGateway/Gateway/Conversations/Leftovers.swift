@@ -1,12 +1,12 @@
 /// Which of an account's sessions a crashed gateway left behind.
-package enum Leftovers {
-  package static let namePrefix = "xtgateway/"
+public enum Leftovers {
+  public static let namePrefix = "xtgateway/"
 
   /// - Parameters:
   ///   - ownName: the name that this instance gives its sessions.
   ///   - upstreamNow: the time by the upstream's own clock, as it writes it.
   ///   - idleSeconds: a gateway has ended an untouched session after this long; an older one has no gateway any more.
-  package static func isLeftover(name: String, updated: String, ownName: String, upstreamNow: String, idleSeconds: Int) -> Bool {
+  public static func isLeftover(name: String, updated: String, ownName: String, upstreamNow: String, idleSeconds: Int) -> Bool {
     guard let now = seconds(upstreamNow) else { return false }
     return isOthers(name: name, ownName: ownName) && isOld(updated, upstreamNow: now, lifeSeconds: idleSeconds)
   }

@@ -2,28 +2,28 @@ import Wire
 import XSTech
 
 /// A session that the upstream keeps for one conversation, or for one to come. No text is kept, only digests.
-package struct LiveSession: Sendable {
-  package let account: AccountPool.AccountIndex
-  package let session: Session
+public struct LiveSession: Sendable {
+  public let account: AccountPool.AccountIndex
+  public let session: Session
   /// What the upstream has been told last; the prompt as a digest. Nil: nothing yet, and so it does not carry the gateway's name either.
   private var told: (settings: SessionSettings, prompt: SipHash128.Digest)?
   /// When the upstream heard of it last (ms, monotonic): other gateways take a session for left behind that nobody has touched for the
   /// idle time-out.
-  package var touchedAt: UInt64 = 0
+  public var touchedAt: UInt64 = 0
   /// Completions that the session remembers.
-  package private(set) var rounds = 0
+  public private(set) var rounds = 0
 
   /// Only ever compared with itself: whoever finds a collision misleads nobody else's conversation.
   private static let promptKey = SipHash128.Key(k0: 0, k1: 0)
 
   /// A session just made.
-  package init(account: AccountPool.AccountIndex, session: Session) { (self.account, self.session) = (account, session) }
+  public init(account: AccountPool.AccountIndex, session: Session) { (self.account, self.session) = (account, session) }
 
   /// The model it is set to.
-  package var model: String { told?.settings.model ?? session.defaults.model }
+  public var model: String { told?.settings.model ?? session.defaults.model }
 
   /// What the session has to be set to for `query`; a parameter that the query leaves out means the session's default.
-  package func settings(for query: ChatQuery, model: String) -> SessionSettings {
+  public func settings(for query: ChatQuery, model: String) -> SessionSettings {
     var settings = preparedSettings(model: model)
     settings.prompt = query.system
     if let temperature = query.parameters.temperature { settings.temperature = temperature }
@@ -34,7 +34,7 @@ package struct LiveSession: Sendable {
   }
 
   /// What a session is set to before anybody needs it: defaults, and as many rounds shown to the model as can be.
-  package func preparedSettings(model: String) -> SessionSettings {
+  public func preparedSettings(model: String) -> SessionSettings {
     var settings = session.defaults
     settings.model = model
     settings.prompt = ""
@@ -42,22 +42,22 @@ package struct LiveSession: Sendable {
     return settings
   }
 
-  package func needsUpdate(to settings: SessionSettings) -> Bool {
+  public func needsUpdate(to settings: SessionSettings) -> Bool {
     guard let told else { return true }
     return Self.withoutPrompt(settings) != told.settings || Self.digest(settings.prompt) != told.prompt
   }
 
-  package mutating func wasUpdated(to settings: SessionSettings) {
+  public mutating func wasUpdated(to settings: SessionSettings) {
     told = (Self.withoutPrompt(settings), Self.digest(settings.prompt))
   }
 
-  package mutating func finishedRound() { rounds += 1 }
+  public mutating func finishedRound() { rounds += 1 }
 
   /// Its conversation was cleared upstream.
-  package mutating func wasCleared() { rounds = 0 }
+  public mutating func wasCleared() { rounds = 0 }
 
   /// False when the upstream would forget the conversation's beginning: it has to be replayed in a new session.
-  package var remembersEverything: Bool { rounds <= SessionSettings.largestContextCount }
+  public var remembersEverything: Bool { rounds <= SessionSettings.largestContextCount }
 
   private static func withoutPrompt(_ settings: SessionSettings) -> SessionSettings {
     var settings = settings

@@ -7,12 +7,12 @@ import Wire
 #endif
 
 /// Reasoning models put their thoughts in front of the answer, between these tags.
-package enum ReasoningTag {
-  package static let open: StaticString = "<think>"
-  package static let close: StaticString = "</think>"
+public enum ReasoningTag {
+  public static let open: StaticString = "<think>"
+  public static let close: StaticString = "</think>"
 
   /// An answer without the reasoning in front of it, for clients that send both back.
-  package static func withoutReasoning(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
+  public static func withoutReasoning(_ text: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {
     var start = 0
     while start < text.count, text[start] == 0x20 || (text[start] >= 0x09 && text[start] <= 0x0D) { start += 1 }
     let rest = UnsafeRawBufferPointer(rebasing: text[start...])
@@ -22,7 +22,7 @@ package enum ReasoningTag {
 }
 
 /// Searches for short texts.
-package enum ByteSearch {
+public enum ByteSearch {
   static func hasPrefix(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     bytes.starts(with: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }

@@ -3,14 +3,14 @@ import Logging
 import XSTech
 
 /// Looks after the sessions that no request holds, for all loops: expiry, freshness, what crashed gateways left behind, and the end.
-package final class SessionCare {
+public final class SessionCare {
   private let loop: EventLoop
   private let log: Logger
   private let store: Locked<SessionStore>
   private let keeper: SessionKeeper
   private let desk: AccountDesk
   private let sweeper: LeftoverSweeper
-  package let janitor: SessionJanitor
+  public let janitor: SessionJanitor
   private var configuration: Configuration
   private let defaultModel: () -> String?
   private lazy var cleanupTimer = makeTimer { $0.cleanUp() }
@@ -54,7 +54,7 @@ package final class SessionCare {
   func sweep(_ account: AccountPool.AccountIndex) { sweeper.sweep(account) }
 
   /// Deletes upstream everything that no request holds. `done` comes when that is through or given up.
-  package func deleteAll(_ done: @escaping () -> Void) {
+  public func deleteAll(_ done: @escaping () -> Void) {
     for session in store.withLock({ $0.removeAll() }) { keeper.discard(session) }
     janitor.flush(done)
   }

@@ -3,7 +3,7 @@ import Logging
 import XSTech
 
 /// Deletes sessions upstream that nobody needs any more: in the background and in batches, at the pace of `DeletionQueue`.
-package final class SessionJanitor {
+public final class SessionJanitor {
   private let upstream: UpstreamClient
   private let log: Logger
   private var queue = DeletionQueue()
@@ -19,20 +19,20 @@ package final class SessionJanitor {
     (self.loop, self.upstream, self.log, self.deleted) = (loop, upstream, log, deleted)
   }
 
-  package func discard(id: Int, account: AccountPool.AccountIndex) {
+  public func discard(id: Int, account: AccountPool.AccountIndex) {
     look(at: queue.add(id: id, account: account, loop.now))
   }
 
-  package var backlog: Int { queue.count }
+  public var backlog: Int { queue.count }
 
   /// Calls `done` when nothing is left to delete, or when it is given up.
-  package func flush(_ done: @escaping () -> Void) {
+  public func flush(_ done: @escaping () -> Void) {
     whenDone = done
     queue.isHurried = true
     work()
   }
 
-  package func close() {
+  public func close() {
     timer.close()
     whenDone = nil
   }

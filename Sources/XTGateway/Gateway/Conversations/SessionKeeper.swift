@@ -6,7 +6,7 @@ import XSTech
 /// that it took, so that no loop works for another.
 ///
 /// What it asks of the upstream ahead of need happens in the background, a few calls at a time, and never in the way of a request.
-package final class SessionKeeper {
+public final class SessionKeeper {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private var configuration: Configuration
@@ -16,7 +16,7 @@ package final class SessionKeeper {
   private let defaultModel: () -> String?
 
   /// What sessions of this process are called: `xtgateway/` and an id of its own.
-  package let name: String
+  public let name: String
   /// Touches the sessions of this loop's running requests that have not been touched for long.
   var touchRunning: () -> Void = {}
   /// Has a session deleted upstream.

@@ -1,5 +1,5 @@
 /// Sessions made ahead, so that a new conversation need not wait for one. A pure state machine.
-package struct SessionReserve: Sendable {
+public struct SessionReserve: Sendable {
   private struct Prepared {
     var session: LiveSession
     var updatedAt: UInt64
@@ -12,9 +12,9 @@ package struct SessionReserve: Sendable {
   }
 
   /// Sessions to keep ready on each account; 0: none are made ahead.
-  package var target: Int
+  public var target: Int
   private var shelves: [Shelf]
-  package var accountCount: Int { shelves.count }
+  public var accountCount: Int { shelves.count }
   /// How often each model was asked for, halved now and then so that the past fades.
   private var demand: [String: Int] = [:]
   private var asked = 0
@@ -22,24 +22,24 @@ package struct SessionReserve: Sendable {
 
   private static let fadeEvery = 256
 
-  package init(accounts: Int, target: Int) {
+  public init(accounts: Int, target: Int) {
     self.target = target
     shelves = Array(repeating: Shelf(), count: accounts)
   }
 
   /// Accounts may have joined.
-  package mutating func grow(to accounts: Int) {
+  public mutating func grow(to accounts: Int) {
     while shelves.count < accounts { shelves.append(Shelf()) }
   }
 
   /// Removes and returns what an account holds.
-  package mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
+  public mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
     defer { shelves[account].ready = [] }
     return shelves[account].ready.map(\.session)
   }
 
   /// A conversation began with `model`.
-  package mutating func note(model: String) {
+  public mutating func note(model: String) {
     let count = demand[model, default: 0] + 1
     demand[model] = count
     if favourite.map({ Self.precedes(model, count, $0.model, $0.count) }) ?? true { favourite = (model, count) }
@@ -56,40 +56,40 @@ package struct SessionReserve: Sendable {
   }
 
   /// The model asked for most; nil before anything was asked.
-  package var favouriteModel: String? { favourite?.model }
+  public var favouriteModel: String? { favourite?.model }
 
   /// Takes a session of `account`, one set to `model` if there is any.
-  package mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
+  public mutating func take(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
     guard !shelves[account].ready.isEmpty else { return nil }
     let index = shelves[account].ready.firstIndex { $0.session.model == model } ?? 0
     return shelves[account].ready.remove(at: index).session
   }
 
   /// Whether `account` has too few, those that are coming counted.
-  package func wants(account: AccountPool.AccountIndex) -> Bool { shelves[account].ready.count + shelves[account].coming < target }
+  public func wants(account: AccountPool.AccountIndex) -> Bool { shelves[account].ready.count + shelves[account].coming < target }
 
   /// Whether any account has too few.
-  package var isWanting: Bool { target > 0 && shelves.contains { $0.ready.count + $0.coming < target } }
+  public var isWanting: Bool { target > 0 && shelves.contains { $0.ready.count + $0.coming < target } }
 
   /// The accounts that have too few.
-  package var wanting: [AccountPool.AccountIndex] { target > 0 ? shelves.indices.filter { wants(account: $0) } : [] }
+  public var wanting: [AccountPool.AccountIndex] { target > 0 ? shelves.indices.filter { wants(account: $0) } : [] }
 
-  package mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
+  public mutating func began(account: AccountPool.AccountIndex) { shelves[account].coming += 1 }
 
   /// What `began` announced is there, or, with nil, will not come.
-  package mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, updatedAt: UInt64 = 0) {
+  public mutating func ended(account: AccountPool.AccountIndex, _ session: LiveSession?, updatedAt: UInt64 = 0) {
     precondition(shelves[account].coming > 0)
     shelves[account].coming -= 1
     if let session { put(session, updatedAt: updatedAt) }
   }
 
   /// - Parameter updatedAt: when the upstream heard of it last (ms, monotonic); 0: who knows.
-  package mutating func put(_ session: LiveSession, updatedAt: UInt64 = 0) {
+  public mutating func put(_ session: LiveSession, updatedAt: UInt64 = 0) {
     shelves[session.account].ready.append(Prepared(session: session, updatedAt: updatedAt))
   }
 
   /// Removes and returns those that the upstream has not heard of since `deadline`.
-  package mutating func takeStale(updatedBefore deadline: UInt64) -> [LiveSession] {
+  public mutating func takeStale(updatedBefore deadline: UInt64) -> [LiveSession] {
     var stale: [LiveSession] = []
     for account in shelves.indices {
       stale += shelves[account].ready.filter { $0.updatedAt <= deadline }.map(\.session)
@@ -99,11 +99,11 @@ package struct SessionReserve: Sendable {
   }
 
   /// Removes and returns everything.
-  package mutating func removeAll() -> [LiveSession] {
+  public mutating func removeAll() -> [LiveSession] {
     defer { for account in shelves.indices { shelves[account].ready = [] } }
     return shelves.flatMap { $0.ready.map(\.session) }
   }
 
-  package func count(account: AccountPool.AccountIndex) -> Int { shelves[account].ready.count }
-  package var count: Int { shelves.reduce(0) { $0 + $1.ready.count } }
+  public func count(account: AccountPool.AccountIndex) -> Int { shelves[account].ready.count }
+  public var count: Int { shelves.reduce(0) { $0 + $1.ready.count } }
 }

@@ -1,13 +1,13 @@
 /// The sessions that no request holds, for all loops: the table of live ones and the reserve of prepared ones, with what is counted about
 /// them. A pure state machine: time comes in as a parameter (ms, monotonic).
-package struct SessionStore: Sendable {
-  package struct Statistics: Sendable {
-    package var hits = 0
-    package var misses = 0
-    package var replays = 0
-    package var expired = 0
-    package var deleted = 0
-    package var ended: [EndReason: Int] = [:]
+public struct SessionStore: Sendable {
+  public struct Statistics: Sendable {
+    public var hits = 0
+    public var misses = 0
+    public var replays = 0
+    public var expired = 0
+    public var deleted = 0
+    public var ended: [EndReason: Int] = [:]
 
     /// The same in memory of its own, to be looked at without the lock.
     var copy: Statistics {
@@ -18,7 +18,7 @@ package struct SessionStore: Sendable {
   }
 
   /// Why a conversation's session was given up.
-  package enum EndReason: String, CaseIterable, Sendable { case expired, evicted, failed, worn, removed, shutdown }
+  public enum EndReason: String, CaseIterable, Sendable { case expired, evicted, failed, worn, removed, shutdown }
 
   /// The upstream's clock (s) at `at` (ms on the gateway's).
   struct UpstreamTime: Sendable {
@@ -26,11 +26,11 @@ package struct SessionStore: Sendable {
     let at: UInt64
   }
 
-  package private(set) var table: ConversationTable
-  package private(set) var reserve: SessionReserve
-  package private(set) var statistics = Statistics()
+  public private(set) var table: ConversationTable
+  public private(set) var reserve: SessionReserve
+  public private(set) var statistics = Statistics()
   /// The process ends: whatever comes back is deleted.
-  package private(set) var isClosing = false
+  public private(set) var isClosing = false
   private var upstreamTimes: [AccountPool.AccountIndex: UpstreamTime] = [:]
   private var idleMilliseconds: UInt64
 
@@ -39,7 +39,7 @@ package struct SessionStore: Sendable {
   /// Sessions that have to go when an account is full, so that not every new one needs another's place.
   private static let sessionsToClear = 20
 
-  package init(_ configuration: Configuration) {
+  public init(_ configuration: Configuration) {
     table = ConversationTable(capacity: configuration.sessions.max, accountCapacity: Self.largestShare)
     reserve = SessionReserve(accounts: configuration.cookies.count, target: configuration.sessions.preparedPerCookie)
     idleMilliseconds = configuration.sessions.idleMilliseconds

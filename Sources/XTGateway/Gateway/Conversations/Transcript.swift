@@ -1,12 +1,12 @@
 import XSTech
 
 /// What is sent to the upstream as one message: its text and its files.
-package struct OutgoingMessage {
-  package var text: String
-  package var images: [Attachment]
+public struct OutgoingMessage {
+  public var text: String
+  public var images: [Attachment]
 
   /// Named by their place and type, as the upstream's own client does.
-  package var files: [File] {
+  public var files: [File] {
     images.enumerated().map { index, image in
       File(
         name: Self.fileName(index, image), mediaType: image.mediaType, buffer: image.buffer, base64: image.base64)
@@ -20,16 +20,16 @@ package struct OutgoingMessage {
 ///
 /// Earlier turns stand between tags that carry a number; the number is chosen so that the tag's name occurs in no turn's text, and so
 /// no text can imitate the end of a turn or the beginning of another.
-package enum Transcript {
+public enum Transcript {
   /// The new turns alone, for a session that knows everything before them.
-  package static func newTurns(of query: ChatQuery) -> OutgoingMessage {
+  public static func newTurns(of query: ChatQuery) -> OutgoingMessage {
     let tag = freeTag(query.newTurns)
     return OutgoingMessage(text: current(query.newTurns, tag: tag), images: query.newTurns.flatMap(\.images))
   }
 
   /// The whole conversation, for a fresh session.
   /// - Parameter maxFiles: files in one message; of earlier turns' images the newest are sent, words stand for the others.
-  package static func replay(of query: ChatQuery, maxFiles: Int) -> OutgoingMessage {
+  public static func replay(of query: ChatQuery, maxFiles: Int) -> OutgoingMessage {
     guard query.historyCount > 0 else { return newTurns(of: query) }
     let tag = freeTag(query.turns[...])
     let current = query.newTurns.flatMap(\.images)

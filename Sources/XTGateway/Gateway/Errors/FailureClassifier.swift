@@ -4,8 +4,8 @@ import HTTPClient
 ///
 /// The wording varies, so the patterns look for what is specific, and their order counts: a word such as `token` alone proves nothing
 /// ("maximum context length is 8192 tokens"). The operator's own patterns come first.
-package final class FailureClassifier {
-  package enum Meaning: Sendable { case content, context, image, session, model, credits, token, rate, upstream }
+public final class FailureClassifier {
+  public enum Meaning: Sendable { case content, context, image, session, model, credits, token, rate, upstream }
 
   private enum Matcher {
     case text(String)
@@ -16,20 +16,20 @@ package final class FailureClassifier {
   /// What must never be passed on, though the upstream says it.
   private var secrets: [String]
 
-  package init(_ operators: [Configuration.ErrorPattern] = [], secrets: [String] = []) {
+  public init(_ operators: [Configuration.ErrorPattern] = [], secrets: [String] = []) {
     (patterns, self.secrets) = ([], [])
     configure(operators, secrets: secrets)
   }
 
   /// Secrets once known stay secret.
-  package func configure(_ operators: [Configuration.ErrorPattern], secrets: [String]) {
+  public func configure(_ operators: [Configuration.ErrorPattern], secrets: [String]) {
     patterns =
       operators.compactMap { pattern in Self.matcher(pattern.match).map { ($0, pattern.meaning) } }
       + Self.builtIn.map { (.text($0.text), $0.meaning) }
     for secret in secrets { add(secret: secret) }
   }
 
-  package func add(secret: String) {
+  public func add(secret: String) {
     // Short ones would hit by chance.
     if secret.utf8.count >= 6, !secrets.contains(secret) { secrets.append(secret) }
   }
@@ -41,7 +41,7 @@ package final class FailureClassifier {
   }
 
   /// Whether `match` can be used as a pattern.
-  package static func isValid(_ match: String) -> Bool { !match.isEmpty && matcher(match) != nil }
+  public static func isValid(_ match: String) -> Bool { !match.isEmpty && matcher(match) != nil }
 
   /// First match wins. Lower case; Chinese and English.
   private static let builtIn: [(text: String, meaning: Meaning)] = [
@@ -63,7 +63,7 @@ package final class FailureClassifier {
     ("过期", .token), ("失效", .token),
   ]
 
-  package func meaning(of message: String) -> Meaning? {
+  public func meaning(of message: String) -> Meaning? {
     var text = message.lowercased()
     return patterns.first { pattern in
       switch pattern.matcher {
@@ -87,7 +87,7 @@ package final class FailureClassifier {
   }
 
   /// A failure in the upstream's envelope, or an event's.
-  package func envelope(code: Int, message: String) -> GatewayError {
+  public func envelope(code: Int, message: String) -> GatewayError {
     let words = message.isEmpty ? "code \(code)" : redacted(message)
     guard let meaning = meaning(of: message) else {
       switch code {
@@ -100,7 +100,7 @@ package final class FailureClassifier {
   }
 
   /// An HTTP status other than 200, with the envelope's words if the body was one.
-  package func status(_ head: HTTPClientResponseHead, envelope: (code: Int, message: String)?) -> GatewayError {
+  public func status(_ head: HTTPClientResponseHead, envelope: (code: Int, message: String)?) -> GatewayError {
     let message = envelope?.message ?? ""
     let words = message.isEmpty ? "HTTP status \(head.status)" : redacted(message)
     switch head.status {
@@ -131,7 +131,7 @@ package final class FailureClassifier {
   }
 
   /// A transfer that failed below HTTP.
-  package static func transport(_ error: HTTPClientError) -> GatewayError {
+  public static func transport(_ error: HTTPClientError) -> GatewayError {
     switch error.kind {
     case .notConnected, .connectTimeout: .unreachable(error.message)
     case .noResponse: .connectionLost("no answer came (\(error.message))")

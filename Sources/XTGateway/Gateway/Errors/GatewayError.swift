@@ -2,11 +2,11 @@ import HTTPServer
 import OpenAI
 
 /// Whose fault a failure is.
-package enum Blame: String, Sendable, CaseIterable { case client, request, model, account, upstream, gateway }
+public enum Blame: String, Sendable, CaseIterable { case client, request, model, account, upstream, gateway }
 
 /// Everything that can go wrong with a request, once. What it means for the client (status, type, code), for the log and
 /// for the pool is in the switches below.
-package enum GatewayError: Error, Equatable, Sendable {
+public enum GatewayError: Error, Equatable, Sendable {
   // The client's request
   case invalidRequest(RequestError)
   case invalidAPIKey
@@ -49,7 +49,7 @@ package enum GatewayError: Error, Equatable, Sendable {
   case shuttingDown
 
   /// What a time-out waited for.
-  package enum Waiting: String, Sendable {
+  public enum Waiting: String, Sendable {
     case firstByte = "the first byte of the answer"
     case nextByte = "more of the answer"
     case end = "the end of the answer"
@@ -57,7 +57,7 @@ package enum GatewayError: Error, Equatable, Sendable {
 }
 
 extension GatewayError {
-  package var status: Int {
+  public var status: Int {
     switch self {
     case .invalidRequest, .contentRejected, .contextLengthExceeded, .imageRejected: 400
     case .invalidAPIKey: 401
@@ -74,7 +74,7 @@ extension GatewayError {
     }
   }
 
-  package var type: String {
+  public var type: String {
     switch self {
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .contentRejected,
       .contextLengthExceeded, .imageRejected:
@@ -89,7 +89,7 @@ extension GatewayError {
     }
   }
 
-  package var code: String {
+  public var code: String {
     switch self {
     case .invalidRequest(let error): error.code.rawValue
     case .invalidAPIKey: "invalid_api_key"
@@ -119,7 +119,7 @@ extension GatewayError {
     }
   }
 
-  package var param: String? {
+  public var param: String? {
     switch self {
     case .invalidRequest(let error): error.param
     case .modelNotFound, .modelUnavailable: "model"
@@ -132,7 +132,7 @@ extension GatewayError {
     }
   }
 
-  package var message: String {
+  public var message: String {
     switch self {
     case .invalidRequest(let error): error.message
     case .invalidAPIKey:
@@ -171,7 +171,7 @@ extension GatewayError {
   }
 
   /// Seconds for `Retry-After`; nil where trying again changes nothing.
-  package var retryAfterSeconds: Int? {
+  public var retryAfterSeconds: Int? {
     switch self {
     case .rateLimited(let seconds, _): max(1, seconds ?? 5)
     case .keyLimited(let refusal): refusal.retryAfterSeconds
@@ -187,7 +187,7 @@ extension GatewayError {
     }
   }
 
-  package var blame: Blame {
+  public var blame: Blame {
     switch self {
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .keyLimited:
       .client
@@ -201,5 +201,5 @@ extension GatewayError {
     }
   }
 
-  package var body: ErrorBody { ErrorBody(message: message, type: type, param: param, code: code) }
+  public var body: ErrorBody { ErrorBody(message: message, type: type, param: param, code: code) }
 }

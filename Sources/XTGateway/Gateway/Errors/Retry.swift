@@ -1,5 +1,5 @@
 /// Whether a failed exchange may go on elsewhere, before anything of an answer has gone out.
-package enum Retry: Equatable, Sendable {
+public enum Retry: Equatable, Sendable {
   /// Another attempt would end the same way, or the client's own request is at fault.
   case never
   /// The upstream has not worked on the message: another account may.
@@ -12,7 +12,7 @@ package enum Retry: Equatable, Sendable {
 
 extension GatewayError {
   /// - Parameter sent: whether the message itself was sent (and not only what prepares it).
-  package func retry(sent: Bool) -> Retry {
+  public func retry(sent: Bool) -> Retry {
     switch self {
     case .invalidRequest, .invalidAPIKey, .unknownURL, .methodNotAllowed, .unsupportedMediaType, .modelNotFound, .http, .keyLimited,
       .contentRejected, .contextLengthExceeded, .imageRejected, .noCookies, .poolBusy, .poolUnavailable, .upstreamUnavailable,
@@ -25,10 +25,10 @@ extension GatewayError {
   }
 
   /// Whether another token would help.
-  package var isOfToken: Bool { if case .tokenRejected = self { true } else { false } }
+  public var isOfToken: Bool { if case .tokenRejected = self { true } else { false } }
 
   /// What it says of the account that was leased. `untilCredits`: ms until credits come back.
-  package func outcome(untilCredits: UInt64) -> LeaseOutcome {
+  public func outcome(untilCredits: UInt64) -> LeaseOutcome {
     switch self {
     case .rateLimited(let seconds, let words):
       // Whatever it says, the account is asked again within a day.

@@ -2,8 +2,8 @@ import HTTPClient
 
 /// The course of one chat exchange: what comes next, where it goes on after a failure, and how it ends. Pure: the driver carries out
 /// what it says and nothing else.
-package struct ChatExchangeState: ~Copyable {
-  package enum Stage: Equatable, CaseIterable {
+public struct ChatExchangeState: ~Copyable {
+  public enum Stage: Equatable, CaseIterable {
     /// Waiting for the list of models. → `admission`, `ended`
     case models
     /// Waiting for an account. → `creating`, `updating`, `asking`, `ended`
@@ -22,11 +22,11 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   /// What the driver has at hand when it gets an account.
-  package enum SessionNeed: Equatable {
+  public enum SessionNeed: Equatable {
     case none, update, create
   }
 
-  package enum Action: Equatable {
+  public enum Action: Equatable {
     case askForAccount
     case createSession
     /// Forget the session at hand and make a new one.
@@ -50,19 +50,19 @@ package struct ChatExchangeState: ~Copyable {
     @inline(__always) var isNothing: Bool { if case .nothing = self { true } else { false } }
   }
 
-  package struct Policy: Equatable, Sendable {
+  public struct Policy: Equatable, Sendable {
     /// Accounts tried for one request.
-    package var maxAttempts = 3
+    public var maxAttempts = 3
     /// Whether to send again when the upstream may have worked on the message already.
-    package var retriesAmbiguous = false
-    package init() {}
+    public var retriesAmbiguous = false
+    public init() {}
   }
 
-  package private(set) var stage = Stage.models
+  public private(set) var stage = Stage.models
   /// An event stream is coming in answer to the message.
-  package private(set) var isStreaming = false
+  public private(set) var isStreaming = false
   /// Accounts tried so far.
-  package private(set) var attempts = 0
+  public private(set) var attempts = 0
   private let policy: Policy
   private var hasReplacedSession = false
   /// Of the model that was asked for, those not tried yet.
@@ -70,38 +70,38 @@ package struct ChatExchangeState: ~Copyable {
   /// Why the last attempt failed: what the client hears if there is nowhere else to go.
   private var lastFailure: GatewayError?
 
-  package init(policy: Policy = Policy()) { self.policy = policy }
+  public init(policy: Policy = Policy()) { self.policy = policy }
 
   // MARK: Before the answer
 
   /// - Parameter alternatives: how many more models may be tried.
-  package mutating func modelFound(alternatives: Int = 0) -> Action {
+  public mutating func modelFound(alternatives: Int = 0) -> Action {
     guard stage == .models else { return .nothing }
     modelsLeft = alternatives
     stage = .admission
     return .askForAccount
   }
 
-  package mutating func leased(needs need: SessionNeed) -> Action {
+  public mutating func leased(needs need: SessionNeed) -> Action {
     guard stage == .admission else { return .nothing }
     attempts += 1
     return prepare(need)
   }
 
   /// No account is to be had.
-  package mutating func refused(_ error: GatewayError) -> Action {
+  public mutating func refused(_ error: GatewayError) -> Action {
     // "Rate-limited" says that every account is; others are only busy.
     if case .poolBusy = error, case .rateLimited = lastFailure { return end(.fail(error)) }
     return end(.fail(lastFailure ?? error))
   }
 
   /// - Parameter need: `update` or `none`.
-  package mutating func sessionCreated(needs need: SessionNeed) -> Action {
+  public mutating func sessionCreated(needs need: SessionNeed) -> Action {
     guard stage == .creating else { return .nothing }
     return prepare(need)
   }
 
-  package mutating func sessionUpdated() -> Action {
+  public mutating func sessionUpdated() -> Action {
     guard stage == .updating else { return .nothing }
     return prepare(.none)
   }
@@ -124,10 +124,10 @@ package struct ChatExchangeState: ~Copyable {
   // MARK: The answer
 
   /// The head of an event stream came.
-  package mutating func streamBegan() { isStreaming = true }
+  public mutating func streamBegan() { isStreaming = true }
 
   /// Whether a piece of text is of use now. Called for every piece.
-  package mutating func pieceArrived() -> Bool {
+  public mutating func pieceArrived() -> Bool {
     switch stage {
     case .answering: return true
     case .asking:
@@ -138,26 +138,26 @@ package struct ChatExchangeState: ~Copyable {
   }
 
   /// Whether the record is of use.
-  package mutating func recordArrived() -> Bool {
+  public mutating func recordArrived() -> Bool {
     guard stage == .asking || stage == .answering else { return false }
     stage = .recorded
     return true
   }
 
   /// `[DONE]`: the upstream has said all it wanted to.
-  package mutating func doneArrived() -> Action {
+  public mutating func doneArrived() -> Action {
     stage == .answering ? end(.finish(keepsSession: true)) : closed(error: nil)
   }
 
   /// A stop sequence was met: the answer ends here, although the upstream would go on.
-  package mutating func stopReached() -> Action {
+  public mutating func stopReached() -> Action {
     guard stage == .answering || stage == .recorded else { return .nothing }
     return end(.finish(keepsSession: false))
   }
 
   /// The transfer is over.
   /// - Parameter withConnection: that the connection ended is all there is to say so.
-  package mutating func transferEnded(_ error: HTTPClientError?, withConnection: Bool = false) -> Action {
+  public mutating func transferEnded(_ error: HTTPClientError?, withConnection: Bool = false) -> Action {
     guard stage == .answering, withConnection, error == nil else { return closed(error: error) }
     return end(.fail(.connectionLost("it ended behind some text, and nothing says that this was all")))
   }
@@ -175,7 +175,7 @@ package struct ChatExchangeState: ~Copyable {
   // MARK: Failures
 
   /// A failure, found before or within the answer.
-  package mutating func failed(_ error: GatewayError) -> Action {
+  public mutating func failed(_ error: GatewayError) -> Action {
     switch stage {
     case .models, .admission, .answering, .recorded: return end(.fail(error))
     case .creating, .updating, .asking: return recover(from: error)
@@ -207,12 +207,12 @@ package struct ChatExchangeState: ~Copyable {
     }
   }
 
-  package mutating func clientClosed() -> Action { end(.abandon) }
+  public mutating func clientClosed() -> Action { end(.abandon) }
 
   /// The gateway ends: whatever the stage, this is the end.
-  package mutating func cutOff() -> Action { end(.fail(.shuttingDown)) }
+  public mutating func cutOff() -> Action { end(.fail(.shuttingDown)) }
 
-  package mutating func due(_ due: ExchangeClock.Due, poolState: @autoclosure () -> GatewayError) -> Action {
+  public mutating func due(_ due: ExchangeClock.Due, poolState: @autoclosure () -> GatewayError) -> Action {
     switch due {
     case .keepAlive: return stage == .ended ? .nothing : .sendKeepAlive
     case .queue: return stage == .admission ? refused(poolState()) : .nothing

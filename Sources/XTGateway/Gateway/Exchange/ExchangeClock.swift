@@ -1,7 +1,7 @@
 /// The clocks of one exchange, all in milliseconds on the loop's clock. Nothing is started or stopped for a piece: moments are noted,
 /// and the one timer looks at them when it fires.
-package struct ExchangeClock {
-  package enum Due: Equatable {
+public struct ExchangeClock {
+  public enum Due: Equatable {
     case keepAlive
     /// Waited too long for an account.
     case queue
@@ -10,16 +10,16 @@ package struct ExchangeClock {
     case grace
   }
 
-  package struct Limits {
-    package var queue: UInt64
-    package var firstByte: UInt64
-    package var idle: UInt64
-    package var total: UInt64
-    package var keepAlive: UInt64
+  public struct Limits {
+    public var queue: UInt64
+    public var firstByte: UInt64
+    public var idle: UInt64
+    public var total: UInt64
+    public var keepAlive: UInt64
     /// How long the end of the stream may take after the record.
-    package var grace: UInt64 = 1000
+    public var grace: UInt64 = 1000
 
-    package init(queue: UInt64, firstByte: UInt64, idle: UInt64, total: UInt64, keepAlive: UInt64) {
+    public init(queue: UInt64, firstByte: UInt64, idle: UInt64, total: UInt64, keepAlive: UInt64) {
       (self.queue, self.firstByte, self.idle, self.total, self.keepAlive) = (queue, firstByte, idle, total, keepAlive)
     }
 
@@ -43,25 +43,25 @@ package struct ExchangeClock {
   private let started: UInt64
   private let limits: Limits
 
-  package init(limits: Limits, now: UInt64, sendsKeepAlives: Bool) {
+  public init(limits: Limits, now: UInt64, sendsKeepAlives: Bool) {
     (self.limits, started, spokeAt, self.sendsKeepAlives) = (limits, now, now, sendsKeepAlives)
   }
 
-  package mutating func queued(_ now: UInt64) { queuedAt = now }
-  package mutating func leased() { queuedAt = nil }
+  public mutating func queued(_ now: UInt64) { queuedAt = now }
+  public mutating func leased() { queuedAt = nil }
   /// The message went to the upstream.
-  package mutating func sent(_ now: UInt64) { (sentAt, heardAt) = (now, nil) }
+  public mutating func sent(_ now: UInt64) { (sentAt, heardAt) = (now, nil) }
   /// The attempt failed; what was sent and heard does not count any more.
-  package mutating func left() { (sentAt, heardAt, recordedAt) = (nil, nil, nil) }
+  public mutating func left() { (sentAt, heardAt, recordedAt) = (nil, nil, nil) }
   /// Bytes came from the upstream.
-  package mutating func heard(_ now: UInt64) { heardAt = now }
+  public mutating func heard(_ now: UInt64) { heardAt = now }
   /// Something went to the client.
-  package mutating func spoke(_ now: UInt64) { spokeAt = now }
+  public mutating func spoke(_ now: UInt64) { spokeAt = now }
   /// The record came; what still follows it does not lengthen the wait for the end.
-  package mutating func recorded(_ now: UInt64) { recordedAt = recordedAt ?? now }
+  public mutating func recorded(_ now: UInt64) { recordedAt = recordedAt ?? now }
 
   /// While the client takes nothing, silence is its own doing.
-  package mutating func paused(_ now: UInt64, _ yes: Bool) {
+  public mutating func paused(_ now: UInt64, _ yes: Bool) {
     isPaused = yes
     if !yes {
       if heardAt != nil { heardAt = now }
@@ -70,7 +70,7 @@ package struct ExchangeClock {
   }
 
   /// What is due at `now`; a keep-alive counts as spoken.
-  package mutating func due(_ now: UInt64) -> Due? {
+  public mutating func due(_ now: UInt64) -> Due? {
     if let recordedAt, now >= recordedAt + limits.grace { return .grace }
     if now >= started + limits.total { return .timeout(.end) }
     if let queuedAt, now >= queuedAt + limits.queue { return .queue }
@@ -86,7 +86,7 @@ package struct ExchangeClock {
   }
 
   /// When to look again.
-  package var next: UInt64 {
+  public var next: UInt64 {
     var next = started + limits.total
     if let recordedAt { next = min(next, recordedAt + limits.grace) }
     if let queuedAt { next = min(next, queuedAt + limits.queue) }

@@ -4,7 +4,7 @@ import XSTech
 extension GatewayCore {
   /// Takes a valid configuration over, for all loops. Counters and cool-downs of what stays are kept, running answers finish.
   /// Called on the first loop.
-  package func reload(_ new: Configuration) {
+  public func reload(_ new: Configuration) {
     guard let background else { return }
     let old = configuration
     let now = loop.now

@@ -3,20 +3,20 @@ import Logging
 import Wire
 
 /// What all exchanges of one loop share, and the loop's way to what all loops share.
-package final class GatewayCore {
-  package let loop: EventLoop
+public final class GatewayCore {
+  public let loop: EventLoop
   /// The loop's number; the first one also does what is done once for all.
-  package let worker: Int
-  package let shared: SharedState
-  package internal(set) var configuration: Configuration
+  public let worker: Int
+  public let shared: SharedState
+  public internal(set) var configuration: Configuration
   let sink: LogSink
-  package let upstream: UpstreamClient
+  public let upstream: UpstreamClient
   let models: ModelDirectory
   let desk: AccountDesk
   let sessions: SessionKeeper
-  package let background: Background?
+  public let background: Background?
   let digest: ConversationDigest
-  package let log: Logger
+  public let log: Logger
   let accessLog: AccessLog
   var clockLimits: ExchangeClock.Limits
   var policy: ChatExchangeState.Policy
@@ -26,14 +26,14 @@ package final class GatewayCore {
   var metrics = Metrics()
   let monitor: LoopMonitor
   /// What the server counts, for the metrics.
-  package var serverStatistics: () -> (connections: Int, sentBytes: Int) = { (0, 0) }
+  public var serverStatistics: () -> (connections: Int, sentBytes: Int) = { (0, 0) }
   /// The keys that clients may use.
   var keys: ClientKeys
   private(set) lazy var statusQueries = makeStatusQueries()
   private var running: [ChatExchange] = []
-  package private(set) var isDraining = false
+  public private(set) var isDraining = false
 
-  package init(
+  public init(
     loop: EventLoop, worker: Int, shared: SharedState, configuration: Configuration, upstream: UpstreamClient, sink: LogSink
   ) {
     (self.loop, self.worker, self.shared, self.configuration) = (loop, worker, shared, configuration)
@@ -60,7 +60,7 @@ package final class GatewayCore {
   }
 
   /// Called on the loop's own thread.
-  package func start() {
+  public func start() {
     upstream.observe = { [weak self] call, outcome, milliseconds in
       self?.metrics.called(call.name, outcome, milliseconds: milliseconds)
     }
@@ -79,7 +79,7 @@ package final class GatewayCore {
     background?.start()
   }
 
-  package func close() {
+  public func close() {
     statusQueries.close()
     background?.close()
     models.close()
@@ -90,7 +90,7 @@ package final class GatewayCore {
 
   // MARK: Other loops
 
-  package func receive(_ message: WorkerMessage) {
+  public func receive(_ message: WorkerMessage) {
     switch message {
     case .grants(let grants): desk.receive(grants)
     case .models(let answer): models.receive(answer)
@@ -176,13 +176,13 @@ package final class GatewayCore {
   // MARK: The end
 
   /// New requests on open connections are still served; `/health` says so.
-  package func drain() { isDraining = true }
+  public func drain() { isDraining = true }
 
   /// Ends every running answer with an error.
-  package func cutOff() {
+  public func cutOff() {
     for exchange in running { exchange.cutOff() }
   }
 
   /// Calls `done` when no session is being made any more.
-  package func settle(_ done: @escaping () -> Void) { sessions.settle(done) }
+  public func settle(_ done: @escaping () -> Void) { sessions.settle(done) }
 }

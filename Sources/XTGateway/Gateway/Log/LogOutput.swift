@@ -4,10 +4,10 @@
   import Musl
 #endif
 
-package struct LogFileError: Error {
-  package let path: String
+public struct LogFileError: Error {
+  public let path: String
   /// errno's words.
-  package let reason: String
+  public let reason: String
 }
 
 /// The descriptor that lines are written to: standard error, or a file. Blocks; one thread opens, uses and closes

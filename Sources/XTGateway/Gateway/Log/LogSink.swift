@@ -9,21 +9,21 @@ import Wire
 #endif
 
 /// Where log lines go: one line each, as text for people or as JSON for machines. For every thread; writing never waits.
-package final class LogSink: Sendable {
+public final class LogSink: Sendable {
   private let leastLevel: Atomic<Int>
   private let writer: LogWriter
   let style: LogStyle
 
   /// Lines that were not written: there was no room for them, or the destination took none.
-  package var droppedLines: Int { writer.lostLines }
+  public var droppedLines: Int { writer.lostLines }
 
   /// Least level that is written. Changing it takes effect at once, on every thread; so does `format`.
-  package var level: Configuration.LogLevel {
+  public var level: Configuration.LogLevel {
     get { Configuration.LogLevel.allCases[leastLevel.load(ordering: .relaxed)] }
     set { leastLevel.store(newValue.rank, ordering: .relaxed) }
   }
 
-  package var format: Configuration.LogFormat {
+  public var format: Configuration.LogFormat {
     get { style.format }
     set { style.format = newValue }
   }
@@ -31,7 +31,7 @@ package final class LogSink: Sendable {
   func writes(_ level: Logger.Level) -> Bool { level.rank >= leastLevel.load(ordering: .relaxed) }
 
   /// - Throws: where the file cannot be opened.
-  package init(_ configuration: Configuration.Log) throws(LogFileError) {
+  public init(_ configuration: Configuration.Log) throws(LogFileError) {
     (writer, style) = try WriterThread.start(path: configuration.file) { output in
       let style = LogStyle(configuration.format, isColoured: output.isTerminal && Self.terminalTakesColours)
       return (LogWriter { notice in Self.line(notice, style) }, style)
@@ -42,12 +42,12 @@ package final class LogSink: Sendable {
   deinit { writer.close(within: 0) }
 
   /// Has everything written, and takes no more; waits for that, but no longer than about `milliseconds`.
-  package func close(within milliseconds: Int) { writer.close(within: milliseconds) }
+  public func close(within milliseconds: Int) { writer.close(within: milliseconds) }
 
   /// Opens the log file again, which a rotation has moved away. The log itself says what came of it.
-  package func reopen() { writer.reopen() }
+  public func reopen() { writer.reopen() }
 
-  package func write(_ level: Logger.Level, _ message: String) {
+  public func write(_ level: Logger.Level, _ message: String) {
     guard writes(level) else { return }
     let buffer = ByteBuffer(capacity: 256)
     var line = LogLine(level, style, to: buffer)

@@ -7,23 +7,23 @@ import Wire
 #endif
 
 /// Wall-clock times.
-package enum Timestamp {
+public enum Timestamp {
   /// Seconds since 1970.
-  package static var unixSeconds: Int {
+  public static var unixSeconds: Int {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     return time.tv_sec
   }
 
   /// Now, as RFC 3339 in UTC with milliseconds: `2026-06-04T10:20:23.042Z`.
-  package static func append(to buffer: ByteBuffer) {
+  public static func append(to buffer: ByteBuffer) {
     var time = timespec()
     clock_gettime(CLOCK_REALTIME, &time)
     append(unixSeconds: time.tv_sec, milliseconds: time.tv_nsec / 1_000_000, to: buffer)
   }
 
   /// Until the next midnight where the upstream is at home (UTC+8): credits of a day come back then.
-  package static var millisecondsUntilNextDay: UInt64 { UInt64(86_400 - (unixSeconds + 8 * 3600) % 86_400) * 1000 }
+  public static var millisecondsUntilNextDay: UInt64 { UInt64(86_400 - (unixSeconds + 8 * 3600) % 86_400) * 1000 }
 
   static func text(unixSeconds: Int, milliseconds: Int) -> String {
     let buffer = ByteBuffer()

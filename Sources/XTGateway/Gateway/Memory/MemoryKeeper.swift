@@ -7,7 +7,7 @@ import EventLoop
 #endif
 
 /// Has the process give memory back when it is quiet. One for the process; one `close` is owed.
-package final class MemoryKeeper {
+public final class MemoryKeeper {
   private let running: () -> Int
   private var timer: LoopTimer?
   private var trim = MemoryTrim()
@@ -16,7 +16,7 @@ package final class MemoryKeeper {
   private static let intervalMilliseconds: UInt64 = 5000
 
   /// - Parameter running: requests under way in the whole process.
-  package init(loop: EventLoop, running: @escaping () -> Int) {
+  public init(loop: EventLoop, running: @escaping () -> Int) {
     self.running = running
     let timer = LoopTimer(loop: loop) { [unowned self] in look() }
     timer.keepsLoopAlive(false)
@@ -24,7 +24,7 @@ package final class MemoryKeeper {
     self.timer = timer
   }
 
-  package func close() {
+  public func close() {
     timer?.close()
     timer = nil
   }

@@ -1,6 +1,6 @@
 /// Decides when memory is given back: when the process is quiet and holds clearly more than after the last time, and then for two
 /// minutes now and again, since much of what a load has left (idle connections, conversations, cached buffers) comes free only later.
-package struct MemoryTrim {
+public struct MemoryTrim {
   /// What the process held when it was trimmed last, or less if it has come to less since.
   private var restingBytes: Int?
   /// Quiet looks that are left of the two minutes. At every second of them memory is given back.
@@ -8,13 +8,13 @@ package struct MemoryTrim {
 
   private static let followUpLooks = 24
 
-  package init() {}
+  public init() {}
 
   /// - Parameters:
   ///   - residentBytes: what the process holds now; asked every five seconds.
   ///   - busy: the part of one core that it used since the last look.
   ///   - running: requests under way.
-  package mutating func isDue(residentBytes: Int, busy: Double, running: Int) -> Bool {
+  public mutating func isDue(residentBytes: Int, busy: Double, running: Int) -> Bool {
     if let restingBytes { self.restingBytes = min(restingBytes, residentBytes) }
     guard running == 0, busy < 0.01 else { return false }
     // The first time: what only the start needed.
@@ -27,5 +27,5 @@ package struct MemoryTrim {
     return looksLeft % 2 == 0
   }
 
-  package mutating func trimmed(residentBytes: Int) { restingBytes = residentBytes }
+  public mutating func trimmed(residentBytes: Int) { restingBytes = residentBytes }
 }

@@ -7,28 +7,28 @@ import EventLoop
 #endif
 
 /// Watches how late a loop comes to its timers, and how much of its time it works.
-package final class LoopMonitor {
+public final class LoopMonitor {
   private let loop: EventLoop
   private lazy var timer = makeTimer()
   private var due: UInt64 = 0
   private var cpu: UInt64 = 0
   private var wall: UInt64 = 0
   /// In seconds.
-  package private(set) var lag = 0.0
+  public private(set) var lag = 0.0
   /// 0 to 1, over the last second.
-  package private(set) var busyRatio = 0.0
+  public private(set) var busyRatio = 0.0
 
   private static let interval: UInt64 = 1_000_000_000
 
-  package init(loop: EventLoop) { self.loop = loop }
+  public init(loop: EventLoop) { self.loop = loop }
 
-  package func start() {
+  public func start() {
     (wall, cpu) = (Self.clock(CLOCK_MONOTONIC), Self.clock(CLOCK_THREAD_CPUTIME_ID))
     due = wall + Self.interval
     timer.start(after: 1000, repeating: 1000)
   }
 
-  package func close() { timer.close() }
+  public func close() { timer.close() }
 
   private func makeTimer() -> LoopTimer {
     let timer = LoopTimer(loop: loop) { [weak self] in self?.look() }

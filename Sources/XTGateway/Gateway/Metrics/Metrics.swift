@@ -1,5 +1,5 @@
 /// What is counted while requests run. Labels are bounded: routes are templates, calls and reasons come from enumerations.
-package struct Metrics: Sendable {
+public struct Metrics: Sendable {
   struct RequestLabels: Equatable, Sendable {
     var route: String
     var status: Int

@@ -2,12 +2,12 @@ import HTTPServer
 import Wire
 
 /// Serves `/metrics`, and nothing else, on a listener of its own.
-package final class MetricsService: HTTPService {
+public final class MetricsService: HTTPService {
   private let core: GatewayCore
 
-  package init(_ core: GatewayCore) { self.core = core }
+  public init(_ core: GatewayCore) { self.core = core }
 
-  package func requestStarted(_ http: HTTPServerExchange) {
+  public func requestStarted(_ http: HTTPServerExchange) {
     let common = core.answerHead("req_\(core.identifiers.next())", nil)
     guard Route(path: http.head.path) == .metrics else {
       return Response.send(.unknownURL(path: http.head.path), to: http, head: common)
@@ -20,7 +20,7 @@ package final class MetricsService: HTTPService {
     }
   }
 
-  package func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
+  public func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
     let answer = Response.error(.http(problem), core.answerHead("req_\(core.identifiers.next())", nil))
     return HTTPRefusal(answer.head, answer.body)
   }

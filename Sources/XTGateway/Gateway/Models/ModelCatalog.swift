@@ -3,25 +3,25 @@ import Wire
 import XSTech
 
 /// The models on offer, made from the upstream's list and the configuration. It never changes: a refresh makes a new one.
-package final class ModelCatalog: Sendable {
-  package struct Entry: Sendable, Equatable {
-    package let id: String
+public final class ModelCatalog: Sendable {
+  public struct Entry: Sendable, Equatable {
+    public let id: String
     /// The upstream's values in order of preference, all of them on offer.
-    package let values: [String]
-    package let takesImages: Bool
+    public let values: [String]
+    public let takesImages: Bool
   }
 
-  package let entries: [Entry]
+  public let entries: [Entry]
   private let indexByID: [String: Int]
-  package let defaultModel: String?
-  package let maxFiles: Int
-  package let maxImageBytes: Int
+  public let defaultModel: String?
+  public let maxFiles: Int
+  public let maxImageBytes: Int
   /// `GET /v1/models`, encoded once.
-  package let listBody: [UInt8]
+  public let listBody: [UInt8]
   /// What the operator should know: aliases without a model.
-  package let warnings: [String]
+  public let warnings: [String]
 
-  package init(_ list: ModelList, configuration: Configuration) {
+  public init(_ list: ModelList, configuration: Configuration) {
     defaultModel = list.defaultModel
     maxFiles = min(configuration.limits.maxFiles, list.maxFiles ?? .max)
     maxImageBytes = min(configuration.limits.maxImageBytes, list.maxFileBytes ?? .max)
@@ -57,15 +57,15 @@ package final class ModelCatalog: Sendable {
   }
 
   /// What a session is made for before anybody has asked for a model: the upstream's default if it is on offer, else the first that is.
-  package var modelToPrepare: String? {
+  public var modelToPrepare: String? {
     let values = entries.flatMap(\.values)
     return defaultModel.flatMap { values.contains($0) ? $0 : nil } ?? values.first
   }
 
-  package subscript(_ id: String) -> Entry? { indexByID[id].map { entries[$0] } }
+  public subscript(_ id: String) -> Entry? { indexByID[id].map { entries[$0] } }
 
   /// ` (did you mean "…"?)`, or nothing.
-  package func hint(for name: String) -> String {
+  public func hint(for name: String) -> String {
     // The commonest mistake is to leave the prefix out.
     if let entry = entries.first(where: { $0.values.contains(name) }) { return " (did you mean \"\(entry.id)\"?)" }
     return suggestion(for: name, among: entries.map(\.id))

@@ -1,18 +1,18 @@
 /// One loop's list of models, and who waits for the first one.
-package final class ModelDirectory {
-  package typealias Answer = Result<ModelCatalog, GatewayError>
+public final class ModelDirectory {
+  public typealias Answer = Result<ModelCatalog, GatewayError>
 
-  package private(set) var catalog: ModelCatalog?
+  public private(set) var catalog: ModelCatalog?
   private var waiting: [(Answer) -> Void] = []
   /// Asks for a fetch, whose answer comes through `receive`.
   var requestFetch: () -> Void = {}
   /// Called once, when there is a list for the first time.
   var onFirstCatalog: (() -> Void)?
 
-  package init() {}
+  public init() {}
 
   /// Answers at once from the list at hand; while there is none, when the fetch under way is over.
-  package func withCatalog(_ body: @escaping (Answer) -> Void) {
+  public func withCatalog(_ body: @escaping (Answer) -> Void) {
     if let catalog { return body(.success(catalog)) }
     waiting.append(body)
     requestFetch()

@@ -3,16 +3,16 @@ import OpenAI
 import Wire
 
 /// Answers requests: checks the route, the method and the key, and hands chats to an exchange of their own.
-package final class GatewayService: HTTPService {
+public final class GatewayService: HTTPService {
   private let core: GatewayCore
   private let trustedProxies: [IPNetwork]
 
-  package init(_ core: GatewayCore) {
+  public init(_ core: GatewayCore) {
     self.core = core
     trustedProxies = core.configuration.trustedProxies
   }
 
-  package func requestStarted(_ http: HTTPServerExchange) {
+  public func requestStarted(_ http: HTTPServerExchange) {
     let head = http.head
     let route = Route(path: head.path).flatMap(existing)
     var record = AccessRecord(
@@ -35,7 +35,7 @@ package final class GatewayService: HTTPService {
     }
   }
 
-  package func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
+  public func refusal(_ problem: HTTPProblem, of exchange: HTTPServerExchange?, peerAddress: String) -> HTTPRefusal {
     let error = GatewayError.http(problem)
     let head = exchange?.head
     var record =

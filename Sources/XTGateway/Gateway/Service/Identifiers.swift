@@ -1,14 +1,14 @@
 import Wire
 
 /// Makes identifiers that nobody can guess from the ones before: a counter, put through a keyed hash.
-package struct Identifiers {
+public struct Identifiers {
   private let key = SipHash128.Key(k0: .random(in: 0 ... .max), k1: .random(in: 0 ... .max))
   private var count: UInt64 = 0
 
-  package init() {}
+  public init() {}
 
   /// `prefix` and 32 hexadecimal digits.
-  package mutating func next(_ prefix: StaticString = "") -> String {
+  public mutating func next(_ prefix: StaticString = "") -> String {
     count += 1
     var hash = SipHash128(key: key)
     withUnsafeBytes(of: count) { hash.update($0) }

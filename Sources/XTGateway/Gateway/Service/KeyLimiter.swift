@@ -1,16 +1,16 @@
 /// What one API key may still do: requests a minute (a token bucket) and requests at a time. A pure state machine; times in
 /// milliseconds, monotonic.
-package struct KeyLimiter: Sendable {
-  package struct Limits: Equatable, Sendable {
+public struct KeyLimiter: Sendable {
+  public struct Limits: Equatable, Sendable {
     /// 0: no limit.
-    package var concurrency: Int
+    public var concurrency: Int
     /// 0: no limit. The bucket holds as many and fills evenly.
-    package var perMinute: Int
+    public var perMinute: Int
 
-    package init(concurrency: Int, perMinute: Int) { (self.concurrency, self.perMinute) = (concurrency, perMinute) }
+    public init(concurrency: Int, perMinute: Int) { (self.concurrency, self.perMinute) = (concurrency, perMinute) }
   }
 
-  package enum Refusal: Equatable, Sendable {
+  public enum Refusal: Equatable, Sendable {
     case tooMany(atATime: Int)
     case tooOften(perMinute: Int, retryAfterSeconds: Int)
 
@@ -31,11 +31,11 @@ package struct KeyLimiter: Sendable {
   }
 
   /// For OpenAI's `x-ratelimit-*` headers.
-  package struct Status: Equatable, Sendable {
-    package var limit: Int
-    package var remaining: Int
+  public struct Status: Equatable, Sendable {
+    public var limit: Int
+    public var remaining: Int
     /// Until the bucket is full again.
-    package var resetMilliseconds: Int
+    public var resetMilliseconds: Int
   }
 
   private var limits: Limits
@@ -44,14 +44,14 @@ package struct KeyLimiter: Sendable {
   private var level: Int
   private var filledAt: UInt64
 
-  package init(_ limits: Limits, now: UInt64) {
+  public init(_ limits: Limits, now: UInt64) {
     self.limits = limits
     level = limits.perMinute * 60_000
     filledAt = now
   }
 
   /// Other limits hold from now on; what was used stays used.
-  package mutating func configure(_ new: Limits, now: UInt64) {
+  public mutating func configure(_ new: Limits, now: UInt64) {
     fill(now)
     let missing = limits.perMinute * Self.cost - level
     limits = new
@@ -59,7 +59,7 @@ package struct KeyLimiter: Sendable {
   }
 
   /// A request begins, or is refused; what began has to end.
-  package mutating func begin(_ now: UInt64) -> Refusal? {
+  public mutating func begin(_ now: UInt64) -> Refusal? {
     fill(now)
     if limits.concurrency > 0, running >= limits.concurrency { return .tooMany(atATime: limits.concurrency) }
     if limits.perMinute > 0 {
@@ -73,12 +73,12 @@ package struct KeyLimiter: Sendable {
     return nil
   }
 
-  package mutating func end() {
+  public mutating func end() {
     precondition(running > 0, "a request ended twice")
     running -= 1
   }
 
-  package mutating func status(_ now: UInt64) -> Status? {
+  public mutating func status(_ now: UInt64) -> Status? {
     guard limits.perMinute > 0 else { return nil }
     fill(now)
     let missing = limits.perMinute * Self.cost - level

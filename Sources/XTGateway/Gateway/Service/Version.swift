@@ -1,2 +1,2 @@
 /// The version of this program, as `--version` and `/health` tell it.
-package let gatewayVersion = "0.1.0"
+public let gatewayVersion = "0.1.0"

@@ -3,8 +3,8 @@ import Wire
 import XSTech
 
 /// One call whose answer is an envelope, under way.
-package final class JSONCall: HTTPTransferDelegate {
-  package typealias Outcome = Result<JSONValue?, GatewayError>
+public final class JSONCall: HTTPTransferDelegate {
+  public typealias Outcome = Result<JSONValue?, GatewayError>
 
   private let name: Call
   private unowned let upstream: UpstreamClient
@@ -30,7 +30,7 @@ package final class JSONCall: HTTPTransferDelegate {
   var deadline: UInt64 { startedAt + upstream.timeoutMilliseconds }
 
   /// No `done` comes any more.
-  package func cancel() {
+  public func cancel() {
     guard done != nil else { return }
     done = nil
     transfer?.cancel()
@@ -38,16 +38,16 @@ package final class JSONCall: HTTPTransferDelegate {
     upstream.ended(self)
   }
 
-  package func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) { self.head = head }
+  public func transfer(_ transfer: HTTPTransfer, didReceiveHead head: HTTPClientResponseHead) { self.head = head }
 
-  package func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {
+  public func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {
     body.append(bytes)
     guard body.count > Self.maxBodyBytes else { return }
     transfer.cancel()
     finish(.failure(.badResponse("an answer of more than \(Self.maxBodyBytes) bytes")))
   }
 
-  package func transfer(_ transfer: HTTPTransfer, didEnd error: HTTPClientError?) {
+  public func transfer(_ transfer: HTTPTransfer, didEnd error: HTTPClientError?) {
     if let error { return finish(.failure(FailureClassifier.transport(error))) }
     guard let head else { return finish(.failure(.badResponse("no head"))) }
     if let encoding = head.contentEncoding, encoding.lowercased() != "identity" {

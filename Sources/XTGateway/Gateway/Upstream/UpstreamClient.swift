@@ -4,9 +4,9 @@ import Wire
 import XSTech
 
 /// Makes XSTech's calls on the HTTP client.
-package final class UpstreamClient {
-  package let loop: EventLoop
-  package let classifier: FailureClassifier
+public final class UpstreamClient {
+  public let loop: EventLoop
+  public let classifier: FailureClassifier
   /// Hears of every call that is over: how it ended, and after how many milliseconds.
   @exclusivity(unchecked) var observe: (Call, String, UInt64) -> Void = { _, _, _ in }
   private let client: HTTPClient
@@ -45,7 +45,7 @@ package final class UpstreamClient {
     }
   }
 
-  package init(loop: EventLoop, client: HTTPClient, tokens: AccountTokens, configuration: Configuration) {
+  public init(loop: EventLoop, client: HTTPClient, tokens: AccountTokens, configuration: Configuration) {
     (self.loop, self.client, self.tokens) = (loop, client, tokens)
     classifier = FailureClassifier(
       configuration.pool.errorPatterns, secrets: configuration.secrets)
@@ -82,7 +82,7 @@ package final class UpstreamClient {
   }
 
   /// Starts a completion. `delegate` gets the event stream.
-  package func complete(
+  public func complete(
     _ message: OutgoingMessage, sessionID: Int, account: AccountPool.AccountIndex, delegate: any HTTPTransferDelegate
   ) -> HTTPTransfer {
     let body = CompletionBody(text: message.text, sessionID: sessionID, files: message.files)
@@ -93,7 +93,7 @@ package final class UpstreamClient {
   }
 
   /// Makes a call that answers with an envelope. `done` comes once, unless the call is cancelled; its value lives during `done` only.
-  @discardableResult package func call(
+  @discardableResult public func call(
     _ name: Call, account: AccountPool.AccountIndex?, body: ByteBuffer? = nil, done: @escaping (JSONCall.Outcome) -> Void
   ) -> JSONCall {
     let call = JSONCall(name, upstream: self, done)
@@ -130,7 +130,7 @@ package final class UpstreamClient {
   }
 
   /// Nobody hears of the calls under way any more.
-  package func close() {
+  public func close() {
     isClosed = true
     for call in pending { call.cancel() }
     timer?.close()

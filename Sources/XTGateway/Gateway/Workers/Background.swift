@@ -2,7 +2,7 @@ import EventLoop
 import Logging
 
 /// What is done once for all loops, on the first: signing in, fetching the models, asking for credits, looking after sessions.
-package final class Background {
+public final class Background {
   private let loop: EventLoop
   private let shared: SharedState
   private let desk: AccountDesk
@@ -10,7 +10,7 @@ package final class Background {
   private let fetcher: ModelFetcher
   private let tokens: TokenKeeper
   private let credits: CreditsWatch
-  package let care: SessionCare
+  public let care: SessionCare
 
   init(
     loop: EventLoop, shared: SharedState, configuration: Configuration, upstream: UpstreamClient, desk: AccountDesk,

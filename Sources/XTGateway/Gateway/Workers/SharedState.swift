@@ -3,12 +3,12 @@ import Synchronization
 import Wire
 
 /// What all loops of the process share. Values under locks that are held for a moment and never across a call out; two are never held at once.
-package final class SharedState: Sendable {
-  package let workers: Int
+public final class SharedState: Sendable {
+  public let workers: Int
   /// Every loop's mailbox, by its number.
-  package let mailboxes: [LoopMailbox<WorkerMessage>]
+  public let mailboxes: [LoopMailbox<WorkerMessage>]
   let pool: SharedPool
-  package let tokens: AccountTokens
+  public let tokens: AccountTokens
   let sessions: Locked<SessionStore>
   let clients: Locked<ClientRegistry>
   let modelHealth: Locked<ModelHealth>
@@ -22,7 +22,7 @@ package final class SharedState: Sendable {
   /// - Parameters:
   ///   - workers: how many loops there are.
   ///   - now: in ms on the loops' clock.
-  package init(_ configuration: Configuration, workers: Int, now: UInt64) {
+  public init(_ configuration: Configuration, workers: Int, now: UInt64) {
     self.workers = workers
     mailboxes = (0..<workers).map { _ in LoopMailbox() }
     let pool = AccountPool(
@@ -42,19 +42,19 @@ package final class SharedState: Sendable {
   }
 
   /// Tells every other loop by its mailbox, and the one that calls at once.
-  package func tellAll(_ message: WorkerMessage, from worker: Int, _ tellOwn: () -> Void) {
+  public func tellAll(_ message: WorkerMessage, from worker: Int, _ tellOwn: () -> Void) {
     for other in 0..<workers where other != worker { mailboxes[other].post(message) }
     tellOwn()
   }
 
   /// From now on no session is kept, and none made ahead.
-  package func closeSessions() { sessions.withLock { $0.close() } }
+  public func closeSessions() { sessions.withLock { $0.close() } }
 
-  package static let maxWorkers = 64
+  public static let maxWorkers = 64
 
   // MARK: Running chats, for the log
 
-  package var runningChats: Int { running.load(ordering: .relaxed) }
+  public var runningChats: Int { running.load(ordering: .relaxed) }
   func chatBegan() { running.add(1, ordering: .relaxed) }
   func chatEnded() { running.subtract(1, ordering: .relaxed) }
 }

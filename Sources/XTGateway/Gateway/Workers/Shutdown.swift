@@ -1,5 +1,5 @@
 /// What loops tell each other on the way to the end.
-package enum ShutdownStep: Sendable, Equatable {
+public enum ShutdownStep: Sendable, Equatable {
   // To all.
   /// Accept no more connections, serve those that are open.
   case drain
@@ -18,8 +18,8 @@ package enum ShutdownStep: Sendable, Equatable {
 }
 
 /// The end of the process, over all its loops. Pure: who carries it out does what it says and nothing else.
-package struct Shutdown {
-  package enum Phase: Equatable {
+public struct Shutdown {
+  public enum Phase: Equatable {
     /// → `draining`
     case serving
     /// Running answers go on, until nothing is in flight or the budget is spent. → `settling`, `cutting`
@@ -33,7 +33,7 @@ package struct Shutdown {
     case stopped
   }
 
-  package enum Action: Equatable {
+  public enum Action: Equatable {
     case tell(ShutdownStep)
     /// Fire the timer then, once, in place of any time before.
     case startTimer(milliseconds: UInt64)
@@ -44,7 +44,7 @@ package struct Shutdown {
     case giveUp
   }
 
-  package private(set) var phase = Phase.serving
+  public private(set) var phase = Phase.serving
   private var busy: Set<Int>
   private var open: Set<Int>
   private var unsettled: Set<Int>
@@ -54,20 +54,20 @@ package struct Shutdown {
   private static let flushMilliseconds: UInt64 = 250
   private static let cleanMilliseconds: UInt64 = 2000
 
-  package init(workers: Int) {
+  public init(workers: Int) {
     busy = Set(0..<workers)
     (open, unsettled) = (busy, busy)
   }
 
   /// The first signal.
   /// - Parameter budgetMilliseconds: how long running answers may go on.
-  package mutating func signal(budgetMilliseconds: UInt64) -> [Action] {
+  public mutating func signal(budgetMilliseconds: UInt64) -> [Action] {
     guard phase == .serving else { return [] }
     phase = .draining
     return [.startTimer(milliseconds: budgetMilliseconds), .tell(.drain)]
   }
 
-  package mutating func received(_ step: ShutdownStep) -> [Action] {
+  public mutating func received(_ step: ShutdownStep) -> [Action] {
     switch step {
     case .idle(let worker, let isIdle):
       if isIdle { busy.remove(worker) } else { busy.insert(worker) }
@@ -84,7 +84,7 @@ package struct Shutdown {
     }
   }
 
-  package mutating func timerFired() -> [Action] {
+  public mutating func timerFired() -> [Action] {
     switch phase {
     case .serving, .stopped: return []
     case .draining:
@@ -98,7 +98,7 @@ package struct Shutdown {
   }
 
   /// Everything is deleted, or given up.
-  package mutating func deleted() -> [Action] { phase == .cleaning ? stop() : [] }
+  public mutating func deleted() -> [Action] { phase == .cleaning ? stop() : [] }
 
   private mutating func settle() -> [Action] {
     let isLate = phase == .cutting

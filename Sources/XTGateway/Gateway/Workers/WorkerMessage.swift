@@ -1,5 +1,5 @@
 /// What loops tell each other. Everything in it is a value.
-package enum WorkerMessage: Sendable {
+public enum WorkerMessage: Sendable {
   /// To a loop: what its waiters got through another's doing.
   case grants([AccountPool.Grant])
   /// To all: what came of fetching the models.
@@ -16,7 +16,7 @@ package enum WorkerMessage: Sendable {
 }
 
 /// What one loop alone does for all.
-package enum BackgroundTask: Sendable {
+public enum BackgroundTask: Sendable {
   /// Somebody waits for the first list of models.
   case fetchModels
   /// The upstream does not accept an account's token.
@@ -28,7 +28,7 @@ package enum BackgroundTask: Sendable {
 }
 
 /// What one loop counts by itself.
-package struct WorkerStatus: Sendable {
+public struct WorkerStatus: Sendable {
   var metrics = Metrics()
   var runningChats = 0
   /// Sessions in the hands of running chats.

@@ -2,7 +2,7 @@
 ///
 /// What encloses the data of a chunked body is read byte by byte (it is short), the data itself in runs. Chunk extensions and
 /// trailers are checked, bounded and dropped. After an error it must not be used again.
-package struct HTTPBodyDecoder {
+public struct HTTPBodyDecoder {
   private enum State: Equatable {
     /// Content-Length with so many bytes to come → `done`.
     case length(Int)
@@ -27,11 +27,11 @@ package struct HTTPBodyDecoder {
 
   private var state: State
   /// Bytes of body data so far.
-  package private(set) var decodedBytes = 0
+  public private(set) var decodedBytes = 0
   private var extensionBytes = 0
   private var trailerBytes = 0
 
-  package init(_ framing: HTTPRequestHead.Framing) {
+  public init(_ framing: HTTPRequestHead.Framing) {
     switch framing {
     case .none, .length(0): state = .done
     case .length(let count): state = .length(count)
@@ -39,10 +39,10 @@ package struct HTTPBodyDecoder {
     }
   }
 
-  package var isComplete: Bool { state == .done }
+  public var isComplete: Bool { state == .done }
 
   /// How many bytes are still to come; nil where only the body's end will tell.
-  package var remainingBytes: Int? {
+  public var remainingBytes: Int? {
     switch state {
     case .length(let count): count
     case .done: 0
@@ -55,8 +55,7 @@ package struct HTTPBodyDecoder {
   ///   - body: where the data goes; nil drops it.
   ///   - limit: how many bytes of data the body may have in all; a Content-Length or chunk size beyond it fails before its data comes.
   /// - Returns: how many bytes of `input` were taken: all of them where the body is not complete yet.
-  package mutating func decode(_ input: UnsafeRawBufferPointer, into body: ByteBuffer?, limit: Int) throws(HTTPRequestError) -> Int
-  {
+  public mutating func decode(_ input: UnsafeRawBufferPointer, into body: ByteBuffer?, limit: Int) throws(HTTPRequestError) -> Int {
     var offset = 0
     while offset < input.count {
       switch state {

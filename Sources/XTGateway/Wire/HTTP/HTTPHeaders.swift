@@ -1,5 +1,5 @@
 /// Header fields in their order, as one block of bytes and an index over it.
-package struct HTTPHeaders: Sendable {
+public struct HTTPHeaders: Sendable {
   /// Where a field's name and value lie in the block.
   struct Field: Sendable {
     let name: Range<UInt32>
@@ -9,7 +9,7 @@ package struct HTTPHeaders: Sendable {
   private var block: [UInt8]
   private var index: [Field]
 
-  package init() {
+  public init() {
     block = []
     index = []
   }
@@ -19,15 +19,15 @@ package struct HTTPHeaders: Sendable {
     self.index = index
   }
 
-  package var count: Int { index.count }
+  public var count: Int { index.count }
 
   /// Value of the first field called `name` (case-insensitive), outer white space removed, bytes read as UTF-8; nil if there is none.
-  package subscript(_ name: StaticString) -> String? {
+  public subscript(_ name: StaticString) -> String? {
     withValue(name) { String(decoding: $0, as: UTF8.self) }
   }
 
   /// All values of `name` in order.
-  package func all(_ name: StaticString) -> [String] {
+  public func all(_ name: StaticString) -> [String] {
     block.withUnsafeBytes { block in
       index.compactMap { field in
         guard ASCII.equalsIgnoringCase(Self.slice(block, field.name), name) else { return nil }
@@ -37,7 +37,7 @@ package struct HTTPHeaders: Sendable {
   }
 
   /// Runs `body` on the value's bytes without copying them; nil if there is no such field.
-  package func withValue<R>(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
+  public func withValue<R>(_ name: StaticString, _ body: (UnsafeRawBufferPointer) -> R) -> R? {
     block.withUnsafeBytes { block in
       for field in index where field.name.count == name.utf8CodeUnitCount {
         guard ASCII.equalsIgnoringCase(Self.slice(block, field.name), name) else { continue }
@@ -48,10 +48,10 @@ package struct HTTPHeaders: Sendable {
   }
 
   /// Of the `Content-Type` field; nil if there is none.
-  package var mediaType: MediaType? { withValue("content-type") { MediaType($0) } }
+  public var mediaType: MediaType? { withValue("content-type") { MediaType($0) } }
 
   /// For tests and simulators: every field, names as received.
-  package var fields: [(name: String, value: String)] {
+  public var fields: [(name: String, value: String)] {
     block.withUnsafeBytes { block in
       index.map { field in
         (

@@ -1,9 +1,9 @@
 /// A request method. `other` is a valid token that this server does not know.
-package enum HTTPMethod: Equatable, Sendable {
+public enum HTTPMethod: Equatable, Sendable {
   case get, head, post, put, delete, options, patch, trace, connect
   case other(String)
 
-  package var text: String {
+  public var text: String {
     switch self {
     case .get: "GET"
     case .head: "HEAD"

@@ -1,16 +1,16 @@
 /// What a client wants to know of a response's head.
-package struct HTTPReceivedHead: Sendable, Equatable {
-  package let status: Int
+public struct HTTPReceivedHead: Sendable, Equatable {
+  public let status: Int
   /// As received, nil if absent.
-  package let contentType: String?
+  public let contentType: String?
   /// In seconds, of a numeric Retry-After.
-  package let retryAfterSeconds: Int?
-  package let contentEncoding: String?
-  package let location: String?
+  public let retryAfterSeconds: Int?
+  public let contentEncoding: String?
+  public let location: String?
   /// The body ends where the connection does: nobody can tell a whole one from one that was cut off (RFC 9112, section 8).
-  package let endsWithConnection: Bool
+  public let endsWithConnection: Bool
 
-  package init(
+  public init(
     status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil,
     endsWithConnection: Bool = false
   ) {
@@ -21,22 +21,22 @@ package struct HTTPReceivedHead: Sendable, Equatable {
 }
 
 /// A response's fields, gathered one by one: those that are handed on, of which the first counts if one comes twice.
-package struct HTTPReceivedFields {
+public struct HTTPReceivedFields {
   private var contentType: String?
   private var retryAfter: Int?
   private var contentEncoding: String?
   private var location: String?
 
-  package init() {}
+  public init() {}
 
-  package func head(status: Int, endsWithConnection: Bool = false) -> HTTPReceivedHead {
+  public func head(status: Int, endsWithConnection: Bool = false) -> HTTPReceivedHead {
     HTTPReceivedHead(
       status: status, contentType: contentType, retryAfterSeconds: retryAfter, contentEncoding: contentEncoding, location: location,
       endsWithConnection: endsWithConnection)
   }
 
   /// `value` without white space around it.
-  package mutating func note(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
+  public mutating func note(name: UnsafeRawBufferPointer, value: UnsafeRawBufferPointer) {
     // Told apart by length first: most fields are of no interest.
     switch name.count {
     case 8 where location == nil && ASCII.equalsIgnoringCase(name, "location"): location = Self.text(value)

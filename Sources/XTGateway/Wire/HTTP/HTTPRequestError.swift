@@ -1,5 +1,5 @@
 /// Why a request cannot be read. The connection is of no further use: where the next request begins is not known.
-package enum HTTPRequestError: Error, Equatable, Sendable {
+public enum HTTPRequestError: Error, Equatable, Sendable {
   /// 400; which rule was broken, in words.
   case malformed(String)
   /// 431: too many header bytes or fields.

@@ -8,16 +8,16 @@
 ///
 /// It goes line by line: `memchr` for the line feed. A line is read where it came; only the unfinished rest of one is kept for the next
 /// call. The result never depends on how the bytes were split. After an error it must not be used again.
-package struct HTTPRequestParser: ~Copyable {
-  package struct Limits: Sendable {
+public struct HTTPRequestParser: ~Copyable {
+  public struct Limits: Sendable {
     /// Bytes of a whole head, request line included (431, or 414 in the request line).
-    package var maxHeaderBytes: Int
+    public var maxHeaderBytes: Int
     /// Fields of a head (431).
-    package var maxHeaders: Int
+    public var maxHeaders: Int
     /// Bytes of a request target (414).
-    package var maxURLBytes: Int
+    public var maxURLBytes: Int
 
-    package init(maxHeaderBytes: Int = 65536, maxHeaders: Int = 128, maxURLBytes: Int = 8192) {
+    public init(maxHeaderBytes: Int = 65536, maxHeaders: Int = 128, maxURLBytes: Int = 8192) {
       self.maxHeaderBytes = maxHeaderBytes
       self.maxHeaders = maxHeaders
       self.maxURLBytes = maxURLBytes
@@ -45,15 +45,15 @@ package struct HTTPRequestParser: ~Copyable {
   private var requestLine: HTTPRequestLine?
   private var framing = HTTPFraming()
 
-  package init(limits: Limits) { self.limits = limits }
+  public init(limits: Limits) { self.limits = limits }
 
   /// Whether a byte of an unfinished head has been taken. An empty line in front of it does not count.
-  package var isMidHead: Bool { headBytes > (lineBegin.first == HTTPCharacters.carriageReturn ? 1 : 0) }
+  public var isMidHead: Bool { headBytes > (lineBegin.first == HTTPCharacters.carriageReturn ? 1 : 0) }
 
   /// Takes bytes up to the end of a head.
   /// - Parameter consumed: how many bytes of `input` were taken: all of them where no head is complete yet.
   /// - Returns: the head, as soon as it is complete.
-  package mutating func parse(_ input: UnsafeRawBufferPointer, consumed: inout Int) throws(HTTPRequestError) -> HTTPRequestHead? {
+  public mutating func parse(_ input: UnsafeRawBufferPointer, consumed: inout Int) throws(HTTPRequestError) -> HTTPRequestHead? {
     consumed = 0
     while consumed < input.count {
       let rest = UnsafeRawBufferPointer(rebasing: input[consumed...])

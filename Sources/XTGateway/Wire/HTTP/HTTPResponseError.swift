@@ -1,5 +1,5 @@
 /// Why a response cannot be read. The connection is of no further use.
-package enum HTTPResponseError: Error, Equatable, Sendable {
+public enum HTTPResponseError: Error, Equatable, Sendable {
   /// Which rule was broken, in words.
   case malformed(String)
   /// Header lines, 1xx responses and trailers are longer than the limit together.
@@ -7,7 +7,7 @@ package enum HTTPResponseError: Error, Equatable, Sendable {
   /// A transfer coding other than `chunked`; none was asked for (RFC 9110, section 10.1.4).
   case unsupportedTransferCoding
 
-  package var words: String {
+  public var words: String {
     switch self {
     case .malformed(let reason): reason
     case .headerTooLarge: "the header is too long"

@@ -1,22 +1,22 @@
 /// The head of a response. Values are cleaned: control bytes, CR and LF included, become spaces, so that nothing can be injected.
-package struct HTTPResponseHead {
-  package var status: Int
+public struct HTTPResponseHead {
+  public var status: Int
   /// Field lines, each with its CRLF.
   private var lines: [UInt8] = []
 
-  package init(status: Int) { self.status = status }
+  public init(status: Int) { self.status = status }
 
-  package mutating func add(_ name: StaticString, _ value: String) {
+  public mutating func add(_ name: StaticString, _ value: String) {
     var value = value
     value.withUTF8 { add(name, UnsafeRawBufferPointer($0)) }
   }
 
-  package mutating func add(_ name: StaticString, _ value: StaticString) {
+  public mutating func add(_ name: StaticString, _ value: StaticString) {
     add(name, UnsafeRawBufferPointer(start: value.utf8Start, count: value.utf8CodeUnitCount))
   }
 
   /// Complete lines, each with its CRLF, made once and reused (`"cache-control: no-cache\r\n"`). Not checked.
-  package mutating func add(lines text: StaticString) {
+  public mutating func add(lines text: StaticString) {
     if lines.isEmpty { lines.reserveCapacity(512) }
     lines.append(contentsOf: UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
@@ -32,7 +32,7 @@ package struct HTTPResponseHead {
   }
 
   /// Appends the status line and the field lines, without the empty line at the end.
-  package func encode(into buffer: ByteBuffer) {
+  public func encode(into buffer: ByteBuffer) {
     if status == 200 {
       buffer.append("HTTP/1.1 200 OK\r\n")
     } else {
@@ -46,9 +46,9 @@ package struct HTTPResponseHead {
   }
 }
 
-package enum HTTPStatus {
+public enum HTTPStatus {
   /// The reason phrase of the status codes in use here (RFC 9110, section 15; RFC 6585); empty for others.
-  package static func reason(_ status: Int) -> StaticString {
+  public static func reason(_ status: Int) -> StaticString {
     switch status {
     case 100: "Continue"
     case 200: "OK"
@@ -88,5 +88,5 @@ package enum HTTPStatus {
   }
 
   /// Whether a response of this status never has a body (RFC 9110, section 6.4.1).
-  package static func hasNoBody(_ status: Int) -> Bool { (100..<200).contains(status) || status == 204 || status == 304 }
+  public static func hasNoBody(_ status: Int) -> Bool { (100..<200).contains(status) || status == 204 || status == 304 }
 }

@@ -6,8 +6,8 @@
 
 /// Reads responses from bytes that come in pieces of any size, as a strict recipient (RFC 9112), and hands out their bodies without
 /// copying them. The result never depends on how the bytes were split. After an error it must not be used again.
-package struct HTTPResponseParser: ~Copyable {
-  package enum Event {
+public struct HTTPResponseParser: ~Copyable {
+  public enum Event {
     /// The input is used up, and more has to come.
     case more
     /// The final response's head is complete: `takeHead()`.
@@ -65,25 +65,25 @@ package struct HTTPResponseParser: ~Copyable {
   private var trailers = HTTPTrailerLines()
 
   /// - Parameter answersHead: these are responses to HEAD, which have no body whatever they say.
-  package init(maxHeaderBytes: Int, answersHead: Bool = false) {
+  public init(maxHeaderBytes: Int, answersHead: Bool = false) {
     (self.maxHeaderBytes, self.answersHead) = (maxHeaderBytes, answersHead)
   }
 
   /// Whether any byte of a response has come, be it of an interim one.
-  package var hasBegun: Bool { headerBytes > 0 }
+  public var hasBegun: Bool { headerBytes > 0 }
 
   /// Whether the connection can be used again behind a complete response.
-  package var keepsAlive: Bool { state == .done && framing.keepsAlive(minorVersion: minorVersion) }
+  public var keepsAlive: Bool { state == .done && framing.keepsAlive(minorVersion: minorVersion) }
 
   /// Behind `head`.
-  package func head() -> HTTPReceivedHead { fields.head(status: status, endsWithConnection: state == .untilClose) }
+  public func head() -> HTTPReceivedHead { fields.head(status: status, endsWithConnection: state == .untilClose) }
 
   /// The next response begins.
-  package mutating func reset() { self = HTTPResponseParser(maxHeaderBytes: maxHeaderBytes, answersHead: answersHead) }
+  public mutating func reset() { self = HTTPResponseParser(maxHeaderBytes: maxHeaderBytes, answersHead: answersHead) }
 
   /// Takes bytes off the front of `input` up to the next event.
   /// - Parameter holdsBody: body is not wanted now.
-  package mutating func next(_ input: inout UnsafeRawBufferPointer, holdsBody: Bool = false) throws(HTTPResponseError) -> Event {
+  public mutating func next(_ input: inout UnsafeRawBufferPointer, holdsBody: Bool = false) throws(HTTPResponseError) -> Event {
     while true {
       switch state {
       case .length, .data, .untilClose:
@@ -102,7 +102,7 @@ package struct HTTPResponseParser: ~Copyable {
 
   /// What most reads of a stream bring: one whole chunk, and nothing else. Equal to what `next` makes of it, in one step.
   /// - Returns: the chunk's data; nil for everything else, of which nothing was taken.
-  @inline(__always) package mutating func takeSingleChunk(_ input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
+  @inline(__always) public mutating func takeSingleChunk(_ input: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer? {
     guard state == .chunkLine, chunkLineBytes == 0, let line = Self.plainChunkLine(input), line.size > 0,
       line.size == input.count - line.length - 2, let base = input.baseAddress,
       base.loadUnaligned(fromByteOffset: input.count - 2, as: UInt16.self) == Self.lineEnd
@@ -111,7 +111,7 @@ package struct HTTPResponseParser: ~Copyable {
   }
 
   /// The connection ended. Returns whether the response is complete.
-  package mutating func finish() -> Bool {
+  public mutating func finish() -> Bool {
     if state == .untilClose {
       state = .done
       framing = HTTPResponseFraming()

@@ -1,5 +1,5 @@
 /// The media types (RFC 9110, section 8.3.1) that anybody here tells apart: type and subtype in any case, parameters ignored.
-package enum MediaType: Equatable, Sendable {
+public enum MediaType: Equatable, Sendable {
   /// There is none.
   case none
   case json
@@ -10,7 +10,7 @@ package enum MediaType: Equatable, Sendable {
   case other
 
   /// - Parameter contentType: a `Content-Type` value.
-  package init(_ contentType: UnsafeRawBufferPointer) {
+  public init(_ contentType: UnsafeRawBufferPointer) {
     var end = 0
     while end < contentType.count, contentType[end] != UInt8(ascii: ";"), contentType[end] != UInt8(ascii: " ") { end += 1 }
     let essence = UnsafeRawBufferPointer(rebasing: contentType[..<end])
@@ -24,7 +24,7 @@ package enum MediaType: Equatable, Sendable {
     }
   }
 
-  package init(_ contentType: String) {
+  public init(_ contentType: String) {
     var text = contentType
     self = text.withUTF8 { MediaType(UnsafeRawBufferPointer($0)) }
   }
