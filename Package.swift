@@ -1,10 +1,12 @@
 // swift-tools-version: 6.1
 import PackageDescription
 
-/// What a release is built with beside -O. Calls between the layers are inlined and specialised, which Swift does for public declarations
-/// alone. Overlapping accesses to a variable are found by the debug build, which every unit test runs with; at run time the check would
-/// be paid for with every chunk.
-let release = [SwiftSetting.unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))]
+/// What a release is built with beside -O. Calls between the layers are inlined and specialised, which Swift does for public
+/// declarations alone. Overlapping accesses to a variable are found by the debug build, which every unit test runs with; at run
+/// time the check would be paid for with every chunk.
+let release = [
+  SwiftSetting.unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release))
+]
 
 /// Every folder of `Sources/XTGateway` is a target of its own, so that the compiler keeps the direction of imports.
 /// `scripts/check-imports` holds the same table and closes what SwiftPM leaves open.

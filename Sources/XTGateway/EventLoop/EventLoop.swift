@@ -23,6 +23,9 @@ public final class EventLoop {
   private var state = State.open
   // Read or written at one stroke, so that no two accesses overlap; the run-time check for that has to be paid in every callback.
   @exclusivity(unchecked) private var depth = 0
+  /// The first of what was put off: a callback that puts off anything mostly does so once.
+  @exclusivity(unchecked) private var firstDeferred: (any DeferredWork)?
+  /// What stands behind it.
   @exclusivity(unchecked) private var deferred: [any DeferredWork] = []
   /// Swapped with the inbox's array, so that both keep their memory.
   private var jobs: [LoopInbox.Job] = []
@@ -94,7 +97,9 @@ public final class EventLoop {
 
   /// Runs `work` once when the callback that is running now has ended (before the loop goes on), in order. Work enqueued by
   /// such work runs in the same place. Outside of any callback it runs when `run()` is called next.
-  public func enqueue(_ work: any DeferredWork) { deferred.append(work) }
+  public func enqueue(_ work: any DeferredWork) {
+    if firstDeferred == nil && deferred.isEmpty { firstDeferred = work } else { deferred.append(work) }
+  }
 
   /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served.
   public func enqueueNextTurn(_ work: any TurnWork) {
@@ -109,17 +114,21 @@ public final class EventLoop {
 
   /// … and ends with this.
   @inline(__always) func leave() {
-    if depth == 1 && !deferred.isEmpty { runDeferred() }
+    if depth == 1 && firstDeferred != nil { runDeferred() }
     depth -= 1
   }
 
   private func runDeferred() {
-    var index = 0
-    while index < deferred.count {
-      deferred[index].runDeferred()
-      index += 1
+    while let work = firstDeferred.take() {
+      work.runDeferred()
+      guard !deferred.isEmpty else { continue }
+      var index = 0
+      while index < deferred.count {
+        deferred[index].runDeferred()
+        index += 1
+      }
+      deferred.removeAll(keepingCapacity: true)
     }
-    if index == 1 { deferred.removeLast() } else { deferred.removeAll(keepingCapacity: true) }
   }
 
   func receiveJobs() {

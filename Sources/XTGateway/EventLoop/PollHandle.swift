@@ -52,5 +52,6 @@ public final class PollHandle: LoopHandle {
 }
 
 private func pollDidReport(_ poll: UnsafeMutablePointer<uv_poll_t>?, _ status: Int32, _ events: Int32) {
-  Unmanaged<PollHandle>.fromOpaque(poll!.pointee.data).takeUnretainedValue().report(status, events)
+  // libuv's own share keeps the handle alive until its close callback, which is never called from within this.
+  Unmanaged<PollHandle>.fromOpaque(poll!.pointee.data)._withUnsafeGuaranteedRef { $0.report(status, events) }
 }

@@ -8,13 +8,19 @@ final class ByteBufferPool {
   /// keep it from being given back.
   static let maxCount = 32
 
+  /// The one that came back last: most callbacks need one.
+  @exclusivity(unchecked) private var last: ByteBuffer?
   @exclusivity(unchecked) private var free: [ByteBuffer] = []
 
-  func take() -> ByteBuffer { free.popLast() ?? ByteBuffer(capacity: 2048) }
+  func take() -> ByteBuffer { last.take() ?? free.popLast() ?? ByteBuffer(capacity: 2048) }
 
-  func give(_ buffer: ByteBuffer) {
-    guard free.count < Self.maxCount, buffer.capacity <= Self.maxCapacity else { return }
+  func give(_ buffer: consuming ByteBuffer) {
+    guard buffer.capacity <= Self.maxCapacity else { return }
     buffer.removeAll()
-    free.append(buffer)
+    if last == nil {
+      last = buffer
+    } else if free.count < Self.maxCount {
+      free.append(buffer)
+    }
   }
 }

@@ -50,7 +50,7 @@ extension HTTPConnection {
     schedule()
   }
 
-  func streamBuffer() -> ByteBuffer {
+  @inline(__always) func streamBuffer() -> ByteBuffer {
     switch streamForm {
     case .chunked:
       schedule()
@@ -134,18 +134,24 @@ extension HTTPConnection {
   /// What the end of a callback nearly always has to do, in short: a stream's chunk leaves whole, and nothing else has changed.
   /// - Returns: whether that was all; else what is left takes the long way.
   func sendChunkAlone() -> Bool {
-    guard state.isSendingFreely, output.inFlight == 0, !output.isBackedUp, let buffer = output.closedBuffer() else { return false }
+    guard state.isSendingFreely, output.inFlight == 0, !output.isBackedUp, let buffer = output.takeClosed() else { return false }
     let taken: Int
-    // The long way finds the failure again.
-    do throws(UVError) { taken = try tcp.tryWrite(buffer.bytes) } catch { return false }
-    noteSent(taken)
-    guard taken == buffer.count else {
-      buffer.consume(taken)
+    do throws(UVError) {
+      taken = try tcp.tryWrite(buffer.bytes)
+    } catch {
+      output.putBack(buffer)
+      send(.socketFailed)
       return false
     }
-    output.dropBuffer()
-    server.pool.give(buffer)
-    return true
+    noteSent(taken)
+    let isWhole = taken == buffer.count
+    if isWhole {
+      server.pool.give(buffer)
+    } else {
+      buffer.consume(taken)
+      output.putBack(buffer)
+    }
+    return isWhole
   }
 
   /// Offers what has gathered to the socket. `taken`: the socket has just taken something.

@@ -21,14 +21,14 @@ struct HTTPOutput {
   var unsentBytes: Int { inFlight + (buffer?.count ?? 0) }
 
   /// Where to append.
-  mutating func open(_ pool: ByteBufferPool) -> ByteBuffer {
+  @inline(__always) mutating func open(_ pool: ByteBufferPool) -> ByteBuffer {
     if let buffer { return buffer }
     let lent = pool.take()
     buffer = lent
     return lent
   }
 
-  mutating func openChunk(_ pool: ByteBufferPool) -> ByteBuffer {
+  @inline(__always) mutating func openChunk(_ pool: ByteBufferPool) -> ByteBuffer {
     let buffer = open(pool)
     guard chunk < 0 else { return buffer }
     chunk = buffer.count
@@ -38,15 +38,8 @@ struct HTTPOutput {
 
   mutating func closeChunk() { if let buffer { closeChunk(in: buffer) } }
 
-  /// The gathering buffer, its chunk closed.
-  mutating func closedBuffer() -> ByteBuffer? {
-    guard let buffer else { return nil }
-    closeChunk(in: buffer)
-    return buffer
-  }
-
   /// Fills in the size of the open chunk; a chunk without data is taken back, since it would end the body.
-  private mutating func closeChunk(in buffer: ByteBuffer) {
+  @inline(__always) private mutating func closeChunk(in buffer: ByteBuffer) {
     guard chunk >= 0 else { return }
     let size = buffer.count - chunk - Self.sizeFieldBytes
     if size == 0 {
@@ -60,13 +53,16 @@ struct HTTPOutput {
   }
 
   /// Gives the gathering buffer away.
-  mutating func takeBuffer() -> ByteBuffer? {
-    defer { buffer = nil }
-    return buffer
+  mutating func takeBuffer() -> ByteBuffer? { buffer.take() }
+
+  /// The gathering buffer, its chunk closed, is the caller's until `putBack`.
+  mutating func takeClosed() -> ByteBuffer? {
+    guard let taken = buffer.take() else { return nil }
+    closeChunk(in: taken)
+    return taken
   }
 
-  /// Forgets the gathering buffer, which somebody else holds.
-  mutating func dropBuffer() { buffer = nil }
+  mutating func putBack(_ taken: consuming ByteBuffer) { buffer = taken }
 
   /// Makes room for a size field of eight digits; only a chunk of more than 65535 bytes needs it, and its data is moved this once.
   private static func widen(_ buffer: ByteBuffer, at chunk: Int) {

@@ -4,13 +4,11 @@ extension JSONString {
     /// Where its closing quote stands.
     public var closingQuote: Int
     /// Bytes of its text.
-    public var count = 0
+    public var count: Int
     /// A backslash stands in it.
-    public var hasEscapes = false
-    /// U+FFFD stands in its text in place of an escaped half of a surrogate pair.
-    public var hasLoneSurrogates = false
-
-    init(_ start: Int) { closingQuote = start }
+    public var hasEscapes: Bool
+    /// U+FFFD stands in its text, which an escape has put there: perhaps in place of half a surrogate pair.
+    public var hasLoneSurrogates: Bool
   }
 
   /// What `end(of:from:)` and `decode(_:into:)` do one after the other, in one pass: the usual way of short pieces of text.
@@ -24,77 +22,86 @@ extension JSONString {
     precondition(start <= bytes.count && target.count >= bytes.count - start)
     guard let base = bytes.baseAddress, let out = target.baseAddress else { return nil }
     let count = bytes.count
-    var decoded = Decoded(start)
+    var (read, written) = (start, 0)
+    var (hasEscapes, hasLoneSurrogates) = (false, false)
     while true {
-      takePlain(base, count, out, &decoded)
-      guard decoded.closingQuote < count else { return nil }
-      let byte = base.load(fromByteOffset: decoded.closingQuote, as: UInt8.self)
-      if byte == UInt8(ascii: "\"") { return decoded }
-      if byte >= 0x80 {
-        guard takeMultiByte(base, count, out, &decoded) else { return nil }
-      } else if byte == UInt8(ascii: "\\") {
-        guard takeEscape(bytes, out, &decoded) else { return nil }
+      // Eight bytes at a time: what is stored too much is overwritten by what follows, and never reaches further than what was read.
+      while read &+ 8 <= count {
+        let word = ByteScan.word(base, read)
+        out.storeBytes(of: word.littleEndian, toByteOffset: written, as: UInt64.self)
+        let found = ByteScan.special(word)
+        let run = found == 0 ? 8 : found.trailingZeroBitCount &>> 3
+        read &+= run
+        written &+= run
+        if found != 0 { break }
+      }
+      guard read < count else { return nil }
+      let byte = base.load(fromByteOffset: read, as: UInt8.self)
+      var length = 1
+      if byte == UInt8(ascii: "\\") {
+        hasEscapes = true
+        if let plain = shortEscape(base, read, count) {
+          out.storeBytes(of: plain, toByteOffset: written, as: UInt8.self)
+          read &+= 2
+          written &+= 1
+        } else {
+          guard escapeLength(base, read, count) > 0 else { return nil }
+          let (scalar, length) = escape(bytes, at: read)
+          if scalar == "\u{FFFD}" { hasLoneSurrogates = true }
+          read &+= length
+          written &+= encode(scalar, out + written)
+        }
+        continue
+      } else if byte >= 0x80 {
+        length = takeMultiByte(base, read, count, out + written)
+        guard length > 0 else { return nil }
+      } else if byte == UInt8(ascii: "\"") {
+        return Decoded(closingQuote: read, count: written, hasEscapes: hasEscapes, hasLoneSurrogates: hasLoneSurrogates)
       } else {
         guard byte >= 0x20 else { return nil }
         // One of the last seven bytes.
-        out.storeBytes(of: byte, toByteOffset: decoded.count, as: UInt8.self)
-        decoded.advance(1)
+        out.storeBytes(of: byte, toByteOffset: written, as: UInt8.self)
       }
+      read &+= length
+      written &+= length
     }
   }
 
-  /// What stands for itself, eight bytes at a time. What is stored too much is overwritten by what follows.
-  @inline(__always) private static func takePlain(
-    _ base: UnsafeRawPointer, _ count: Int, _ out: UnsafeMutableRawPointer, _ decoded: inout Decoded
-  ) {
-    while decoded.closingQuote &+ 8 <= count {
-      let word = ByteScan.word(base, decoded.closingQuote)
-      out.storeBytes(of: word.littleEndian, toByteOffset: decoded.count, as: UInt64.self)
-      let found = ByteScan.special(word)
-      guard found == 0 else { return decoded.advance(found.trailingZeroBitCount &>> 3) }
-      decoded.advance(8)
+  /// What the escape of two bytes at `index` stands for; nil if there is none, or a longer one.
+  @inline(__always) private static func shortEscape(_ base: UnsafeRawPointer, _ index: Int, _ count: Int) -> UInt8? {
+    guard index &+ 1 < count else { return nil }
+    switch base.load(fromByteOffset: index &+ 1, as: UInt8.self) {
+    case UInt8(ascii: "n"): return 0x0A
+    case UInt8(ascii: "\""): return UInt8(ascii: "\"")
+    case UInt8(ascii: "\\"): return UInt8(ascii: "\\")
+    case UInt8(ascii: "/"): return UInt8(ascii: "/")
+    case UInt8(ascii: "t"): return 0x09
+    case UInt8(ascii: "r"): return 0x0D
+    case UInt8(ascii: "b"): return 0x08
+    case UInt8(ascii: "f"): return 0x0C
+    default: return nil
     }
   }
 
-  /// One or more sequences of several bytes. Returns whether they are well-formed.
+  /// Copies sequences of several bytes, as many as stand in a row.
+  /// - Returns: how many bytes; 0 where the first is not well-formed.
   @inline(__always) private static func takeMultiByte(
-    _ base: UnsafeRawPointer, _ count: Int, _ out: UnsafeMutableRawPointer, _ decoded: inout Decoded
-  ) -> Bool {
-    while decoded.closingQuote &+ 8 <= count {
-      let word = ByteScan.word(base, decoded.closingQuote)
-      out.storeBytes(of: word.littleEndian, toByteOffset: decoded.count, as: UInt64.self)
+    _ base: UnsafeRawPointer, _ start: Int, _ count: Int, _ out: UnsafeMutableRawPointer
+  ) -> Int {
+    var index = start
+    while index &+ 8 <= count {
+      let word = ByteScan.word(base, index)
+      out.storeBytes(of: word.littleEndian, toByteOffset: index &- start, as: UInt64.self)
       let length = UTF8Validation.lengthOfUsual(word)
       guard length > 0 else { break }
-      decoded.advance(length)
-      guard base.load(fromByteOffset: decoded.closingQuote, as: UInt8.self) >= 0x80 else { return true }
+      index &+= length
     }
-    let length = UTF8Validation.sequenceLength(base, decoded.closingQuote, count)
+    if index > start { return index &- start }
+    let length = UTF8Validation.sequenceLength(base, index, count)
     for offset in 0..<length {
-      let byte = base.load(fromByteOffset: decoded.closingQuote + offset, as: UInt8.self)
-      out.storeBytes(of: byte, toByteOffset: decoded.count + offset, as: UInt8.self)
+      out.storeBytes(of: base.load(fromByteOffset: index &+ offset, as: UInt8.self), toByteOffset: offset, as: UInt8.self)
     }
-    decoded.advance(length)
-    return length > 0
-  }
-
-  /// Returns whether the escape is one of JSON's, and complete.
-  @inline(__always) private static func takeEscape(
-    _ bytes: UnsafeRawBufferPointer, _ out: UnsafeMutableRawPointer, _ decoded: inout Decoded
-  ) -> Bool {
-    guard let base = bytes.baseAddress, escapeLength(base, decoded.closingQuote, bytes.count) > 0 else { return false }
-    let (scalar, length) = escape(bytes, at: decoded.closingQuote)
-    decoded.hasEscapes = true
-    if scalar == "\u{FFFD}" { decoded.hasLoneSurrogates = true }
-    decoded.closingQuote &+= length
-    decoded.count &+= encode(scalar, out + decoded.count)
-    return true
-  }
-}
-
-extension JSONString.Decoded {
-  @inline(__always) fileprivate mutating func advance(_ bytes: Int) {
-    closingQuote &+= bytes
-    count &+= bytes
+    return length
   }
 }
 

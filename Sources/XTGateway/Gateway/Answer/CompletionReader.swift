@@ -3,8 +3,7 @@ import XSTech
 
 /// What the filter lets through goes to the dialect's encoder.
 struct EncoderSink: AnswerSink {
-  // Not counted: a sink lives during a call whose caller holds the encoder.
-  private unowned(unsafe) let encoder: any AnswerEncoder
+  private let encoder: any AnswerEncoder
 
   init(_ encoder: any AnswerEncoder) { self.encoder = encoder }
 
@@ -57,10 +56,11 @@ public struct CompletionReader: ~Copyable {
     to encoder: any AnswerEncoder
   ) -> ChatExchangeState.Action {
     var sink = EncoderSink(encoder)
+    let scratch = events.filter.scratch.decoded
     var action = ChatExchangeState.Action.nothing
     do throws(SSEError) {
       try decoder.feed(bytes) { data in
-        action = events.read(data, &state, &sink)
+        action = events.read(data, scratch, &state, &sink)
         return action.isNothing
       }
     } catch {
@@ -83,7 +83,7 @@ public struct CompletionReader: ~Copyable {
     var sink = EncoderSink(encoder)
     var action = ChatExchangeState.Action.nothing
     decoder.finish { data in
-      action = events.read(data, &state, &sink)
+      action = events.read(data, events.filter.scratch.decoded, &state, &sink)
       return action.isNothing
     }
     return action
@@ -122,9 +122,9 @@ private struct EventReader: ~Copyable {
   }
 
   mutating func read(
-    _ data: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
+    _ data: UnsafeRawBufferPointer, _ scratch: ByteBuffer, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
-    if let piece = TextPieceScanner.scan(data, scratch: filter.scratch.decoded) { return self.piece(piece, &state, &sink) }
+    if let piece = TextPieceScanner.scan(data, scratch: scratch) { return self.piece(piece, &state, &sink) }
     do throws(EventError) {
       switch try Event.decodeFully(data) {
       case .text(let inside, let hasEscapes): return piece(filter.decoded(inside, hasEscapes: hasEscapes), &state, &sink)

@@ -3,7 +3,7 @@ import HTTPClient
 /// The course of one chat exchange: what comes next, where it goes on after a failure, and how it ends. Pure: the driver carries out
 /// what it says and nothing else.
 public struct ChatExchangeState: ~Copyable {
-  public enum Stage: Equatable, CaseIterable {
+  public enum Stage: Equatable, CaseIterable, Sendable {
     /// Waiting for the list of models. → `admission`, `ended`
     case models
     /// Waiting for an account. → `creating`, `updating`, `asking`, `ended`
