@@ -14,13 +14,15 @@ public final class MemoryKeeper {
   private var cpu = MemoryKeeper.cpuNanoseconds
 
   private static let intervalMilliseconds: UInt64 = 5000
+  /// Soon: half of what is resident after the start was needed for that alone.
+  private static let firstMilliseconds: UInt64 = 20
 
   /// - Parameter running: requests under way in the whole process.
   public init(loop: EventLoop, running: @escaping () -> Int) {
     self.running = running
     let timer = LoopTimer(loop: loop) { [unowned self] in look() }
     timer.keepsLoopAlive(false)
-    timer.start(after: Self.intervalMilliseconds / 5, repeating: Self.intervalMilliseconds)
+    timer.start(after: Self.firstMilliseconds, repeating: Self.intervalMilliseconds)
     self.timer = timer
   }
 
