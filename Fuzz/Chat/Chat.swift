@@ -63,7 +63,7 @@ private func rewritten(_ request: ChatRequest) -> ByteBuffer {
   for message in request.messages {
     json.beginObject()
     json.key("role")
-    json.string(message.role.rawValue)
+    json.string(String(describing: message.role))
     json.key("content")
     json.string(message.text)
     json.endObject()

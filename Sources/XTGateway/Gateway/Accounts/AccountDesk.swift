@@ -41,8 +41,8 @@ public final class AccountDesk {
   private let worker: Int
   private var waiters: [AccountPool.Ticket: any LeaseReceiver] = [:]
   private lazy var timer = makeTimer()
-  /// The upstream does not accept an account's present token.
-  var onTokenRefused: ((AccountPool.AccountIndex) -> Void)?
+  /// The upstream does not accept the account's token of that generation, which was its present one when this was noted.
+  var onTokenRefused: ((AccountPool.AccountIndex, _ generation: Int) -> Void)?
   /// Takes what another loop's waiters got to that loop; false: it is closed.
   var send: ([AccountPool.Grant], _ worker: Int) -> Bool = { _, _ in false }
 
@@ -172,7 +172,7 @@ public final class AccountDesk {
     }
     if let news {
       report(news)
-      if news.isTokenRefused { onTokenRefused?(account) }
+      if news.isTokenRefused, let tokenGeneration { onTokenRefused?(account, tokenGeneration) }
     }
     carryOut(grants)
   }

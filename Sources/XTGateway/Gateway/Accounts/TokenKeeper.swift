@@ -62,9 +62,9 @@ public final class TokenKeeper {
   /// Whether some account may yet come into service by signing in.
   var isBusy: Bool { isSigningIn || entries.contains { $0.isWanted && $0.notBefore <= loop.now } }
 
-  /// The upstream refused an account's token.
-  func refused(_ account: AccountPool.AccountIndex) {
-    guard entries[account].login != nil else { return }
+  /// The upstream refused an account's token. Another loop's word of it may come when there is a new one already.
+  func refused(_ account: AccountPool.AccountIndex, generation: Int) {
+    guard entries[account].login != nil, desk.read({ $0.accounts[account].tokenGeneration }) == generation else { return }
     entries[account].isWanted = true
     signInNext()
   }

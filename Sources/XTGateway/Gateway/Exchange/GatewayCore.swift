@@ -70,7 +70,7 @@ public final class GatewayCore {
       background?.care.start()
     }
     desk.send = { [shared] grants, worker in shared.mailboxes[worker].post(.grants(grants)) }
-    desk.onTokenRefused = { [unowned self] account in perform(.renewToken(account)) }
+    desk.onTokenRefused = { [unowned self] account, generation in perform(.renewToken(account, generation: generation)) }
     sessions.onDiscard = { [unowned self] id, account in perform(.delete(session: id, account)) }
     sessions.onFirstSession = { [unowned self] account in perform(.sweep(account)) }
     sessions.touchRunning = { [unowned self] in for exchange in running { exchange.touchSession() } }

@@ -43,7 +43,7 @@ public final class Background {
   func perform(_ task: BackgroundTask) {
     switch task {
     case .fetchModels: fetcher.fetchIfMissing()
-    case .renewToken(let account): tokens.refused(account)
+    case .renewToken(let account, let generation): tokens.refused(account, generation: generation)
     case .delete(let session, let account): care.janitor.discard(id: session, account: account)
     case .sweep(let account): care.sweep(account)
     }
@@ -68,9 +68,9 @@ public final class Background {
 
   private func rejected(_ account: AccountPool.AccountIndex, _ error: GatewayError) {
     desk.change { pool, now in pool.expire(account, error.message, now: now) }
-    let name = desk.read { $0.accounts[account].name }
+    let (name, generation) = desk.read { ($0.accounts[account].name, $0.accounts[account].tokenGeneration) }
     log.warning("account \(name) is out of service until its token is renewed: \(error.message)")
-    tokens.refused(account)
+    tokens.refused(account, generation: generation)
   }
 
   private var whyNoAccount: GatewayError? {

@@ -20,7 +20,7 @@ public enum BackgroundTask: Sendable {
   /// Somebody waits for the first list of models.
   case fetchModels
   /// The upstream does not accept an account's token.
-  case renewToken(AccountPool.AccountIndex)
+  case renewToken(AccountPool.AccountIndex, generation: Int)
   /// A session is of no use any more.
   case delete(session: Int, AccountPool.AccountIndex)
   /// The upstream's time on an account is known: crashed gateways may have left something there.
