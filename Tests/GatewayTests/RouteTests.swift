@@ -66,7 +66,7 @@ import Wire
 
   @Test func hexadecimalDigits() {
     for value: UInt64 in [0, 0x0123_4567, 0x89AB_CDEF, 0xFFFF_FFFF, 0x9A9A_A9A9, 0x0F00_F000] {
-      let text = withUnsafeBytes(of: Identifiers.digits(value)) { String(decoding: $0, as: UTF8.self) }
+      let text = withUnsafeBytes(of: ASCII.hexadecimalDigits(value).bigEndian) { String(decoding: $0, as: UTF8.self) }
       #expect(text == String(repeating: "0", count: 8 - String(value, radix: 16).count) + String(value, radix: 16))
     }
   }

@@ -66,7 +66,9 @@ class Result:
         return [mine[metric] / theirs[metric] for mine, theirs in pairs if mine.get(metric) is not None and theirs.get(metric)]
 
     def repetitions(self):
-        return max((len(rows) for by_peer in self.rows.values() for rows in by_peer.values()), default=0)
+        """"5", or "2 to 5" where the scenarios differ."""
+        counts = sorted({len(rows) for by_peer in self.rows.values() for rows in by_peer.values()}) or [0]
+        return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
 
     def loads(self):
         loads = [row["load_average"] for row in self.data["rows"]]

@@ -74,20 +74,11 @@ struct HTTPOutput {
 
   /// Writes `size` in hexadecimal: four digits, or eight where there is room for them.
   private static func fill(_ bytes: UnsafeMutableRawBufferPointer, at chunk: Int, _ size: Int) {
+    let digits = ASCII.hexadecimalDigits(UInt64(size & 0xFFFF_FFFF))
     if size > 0xFFFF {
-      bytes.storeBytes(of: fourDigits(size >> 16), toByteOffset: chunk, as: UInt32.self)
-      bytes.storeBytes(of: fourDigits(size), toByteOffset: chunk + 4, as: UInt32.self)
+      bytes.storeBytes(of: digits.bigEndian, toByteOffset: chunk, as: UInt64.self)
     } else {
-      bytes.storeBytes(of: fourDigits(size), toByteOffset: chunk, as: UInt32.self)
+      bytes.storeBytes(of: UInt32(truncatingIfNeeded: digits).bigEndian, toByteOffset: chunk, as: UInt32.self)
     }
-  }
-
-  /// The lowest 16 bits in four hexadecimal digits, as they lie in memory.
-  private static func fourDigits(_ number: Int) -> UInt32 {
-    let bits = UInt32(truncatingIfNeeded: number)
-    // One value of 0 to 15 a byte, the highest first; ten and more are letters, which come 39 places behind the digits.
-    let values = bits >> 12 & 0xF | bits & 0xF00 | bits << 12 & 0xF_0000 | bits << 24 & 0xF00_0000
-    let isLetter = (values &+ 0x0606_0606) >> 4 & 0x0101_0101
-    return (values &+ 0x3030_3030 &+ isLetter &* 39).littleEndian
   }
 }

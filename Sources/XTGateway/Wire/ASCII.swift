@@ -14,6 +14,17 @@ public enum ASCII {
     return value
   }
 
+  /// The eight hexadecimal digits of the lowest 32 bits, all at once; the first one is the highest byte.
+  public static func hexadecimalDigits(_ value: UInt64) -> UInt64 {
+    // A byte for each four bits …
+    var word = (value << 16 | value) & 0x0000_FFFF_0000_FFFF
+    word = (word << 8 | word) & 0x00FF_00FF_00FF_00FF
+    word = (word << 4 | word) & 0x0F0F_0F0F_0F0F_0F0F
+    // … and from 10 on a letter, which stands 39 behind where a digit would.
+    let letters = (word &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+    return word &+ 0x3030_3030_3030_3030 &+ letters &* 39
+  }
+
   /// Compares without regard to the case of ASCII letters.
   public static func equalsIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ text: StaticString) -> Bool {
     let count = text.utf8CodeUnitCount
