@@ -32,6 +32,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def refuses(port):
+    """Whether nobody listens. A connection that waits to be accepted when its listener closes is reset, which is no refusal yet."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+    except ConnectionRefusedError:
+        return True
+    except ConnectionResetError:
+        pass
+    return False
+
+
 def wait_until(condition, what, seconds=10.0):
     """Polls; the limit only ends a test that would hang."""
     deadline = time.monotonic() + seconds

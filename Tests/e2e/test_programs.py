@@ -240,7 +240,7 @@ def test_a_drain_finishes_its_streams(start_gateway):
         reads = connection.reads(response)
         first = next(reads)
         gateway.process.send_signal(signal.SIGTERM)
-        programs.wait_until(lambda: refused(gateway), "the listener's end")
+        programs.wait_until(lambda: programs.refuses(gateway.port), "the listener's end")
         # A connection that was there before is served once more, and told to go.
         answer = other.request("GET", "/health").response()
         assert (answer.status, answer.json()["status"]) == (503, "draining")
@@ -248,14 +248,6 @@ def test_a_drain_finishes_its_streams(start_gateway):
         parsed = Stream.parse(first.payload + b"".join(read.payload for read in reads))
     assert numbers(parsed.text()) == list(range(60)) and parsed.done
     assert gateway.wait() == 0
-
-
-def refused(gateway):
-    try:
-        Connection(gateway.port).socket.close()
-        return False
-    except ConnectionRefusedError:
-        return True
 
 
 def test_the_drains_budget_ends_what_is_left(start_gateway):
@@ -279,7 +271,7 @@ def test_a_second_signal_ends_it_now(start_gateway, number):
         connection.post(PATH, gateway.key, body("@pace 50 @say 100000", stream=True))
         connection.head()
         gateway.process.send_signal(number)
-        programs.wait_until(lambda: refused(gateway), "the listener's end")
+        programs.wait_until(lambda: programs.refuses(gateway.port), "the listener's end")
         gateway.process.send_signal(number)
         assert gateway.wait() == 128 + number
 

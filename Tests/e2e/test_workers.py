@@ -8,7 +8,6 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import threading
 
 import httpx
@@ -241,20 +240,12 @@ def test_a_reload_changes_the_time_of_leftovers(start, simulator):
     wait_until(lambda: not left & {session["id"] for session in simulator.sessions(gateway.token)}, "the end of what was left behind", 30)
 
 
-def refused(gateway):
-    try:
-        socket.create_connection(("127.0.0.1", gateway.port), timeout=5).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
 def test_a_drain_is_of_all(start, simulator):
     gateway = start()
     connections = opened(gateway)
     (running, response), = streams(gateway, 1, "@pace 20 @say 100")
     gateway.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: refused(gateway), "the listeners' end")
+    wait_until(lambda: programs.refuses(gateway.port), "the listeners' end")
     # The stream is on one loop, and open connections of the others are still served.
     for connection in connections:
         answer = connection.request("GET", "/health").response()
@@ -292,7 +283,7 @@ def test_a_second_signal_ends_all_now(start):
     gateway = start()
     running = streams(gateway, 6, "@pace 50 @say 100000")
     gateway.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: refused(gateway), "the listeners' end")
+    wait_until(lambda: programs.refuses(gateway.port), "the listeners' end")
     assert gateway.stop() == 128 + signal.SIGTERM
     close(connection for connection, _ in running)
 
