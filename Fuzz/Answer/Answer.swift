@@ -15,7 +15,7 @@ public func fuzz(_ bytes: UnsafePointer<UInt8>?, _ count: Int) -> Int32 {
   for _ in 0..<3 {
     let encoder = RecordingEncoder()
     let digest = ConversationDigest(key: .init(k0: 1, k1: 2))
-    var filter = AnswerFilter(stops: stops, digest: digest.answer(), scratch: AnswerScratch())
+    var filter = AnswerFilter(stops: stops, digest: digest, scratch: AnswerScratch())
     var sink = Sink(encoder: encoder)
     for piece in pieces(of: text, &splits) where !filter.isStopped {
       piece.withUnsafeBytes { filter.piece($0, hasEscapes: piece.contains(UInt8(ascii: "\\")), to: &sink) }

@@ -52,7 +52,7 @@ private struct Translation: Equatable {
 
   init(_ input: UnsafeRawBufferPointer, parts: [Int], stops: [String], limit: Int) {
     let digest = ConversationDigest(key: .init(k0: 1, k1: 2))
-    var reader = CompletionReader(stops: stops, digest: digest.answer(), maxEventBytes: limit)
+    var reader = CompletionReader(stops: stops, digest: digest, maxEventBytes: limit)
     var state = ChatExchangeState()
     require(state.modelFound() == .askForAccount && state.leased(needs: .none) == .send, "the way to an answer")
     let encoder = RecordingEncoder()

@@ -15,7 +15,7 @@ struct AnswerFilterEndTests {
 
   private func filtered(_ pieces: [String], stops: [String]) -> (sink: Sink, isStopped: Bool) {
     let digest = ConversationDigest(key: .init(k0: 1, k1: 2))
-    var filter = AnswerFilter(stops: stops, digest: digest.answer(), scratch: AnswerScratch())
+    var filter = AnswerFilter(stops: stops, digest: digest, scratch: AnswerScratch())
     var sink = Sink()
     for piece in pieces {
       Array(piece.utf8).withUnsafeBytes { filter.piece($0, hasEscapes: piece.contains("\\"), to: &sink) }

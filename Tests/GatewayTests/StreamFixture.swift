@@ -70,6 +70,9 @@ final class CollectingStream: AnswerStream {
 
   func begin(_ head: HTTPResponseHead) { begins += 1 }
   func buffer() -> ByteBuffer { written }
+  func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
+    written.append(first, second, third)
+  }
   func end(close: Bool) { ends.append(close) }
 }
 
@@ -118,7 +121,7 @@ struct Replay: Equatable {
     _ = state.leased(needs: .none)
     state.streamBegan()
     var reader = CompletionReader(
-      stops: fixture.meta.stop ?? [], digest: key.answer(), maxEventBytes: fixture.meta.maxEventBytes ?? 1 << 20)
+      stops: fixture.meta.stop ?? [], digest: key, maxEventBytes: fixture.meta.maxEventBytes ?? 1 << 20)
     var action = ChatExchangeState.Action.nothing
     for part in parts where action == .nothing { action = withPoisonedCopy(part) { reader.feed($0, &state, to: encoder) } }
     if action == .nothing {

@@ -183,7 +183,7 @@ private final class Translation {
   private let sink = ChunkSink()
   private var state = ChatExchangeState()
   private var reader = CompletionReader(
-    stops: [], digest: ConversationDigest(key: .init(k0: 1, k1: 2)).answer(), maxEventBytes: 1 << 20)
+    stops: [], digest: ConversationDigest(key: .init(k0: 1, k1: 2)), maxEventBytes: 1 << 20)
 
   init() {
     _ = state.modelFound()

@@ -68,6 +68,14 @@ extension HTTPConnection {
     }
   }
 
+  /// Appends to the stream, in short where a chunk is open already.
+  @inline(__always) func appendToStream(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer
+  ) {
+    guard output.appendToOpenChunk(first, second, third) else { return streamBuffer().append(first, second, third) }
+    noteUnsent(output.unsentBytes)
+  }
+
   /// - Returns: the bytes of the response.
   func endStream(close: Bool) -> Int {
     output.closeChunk()

@@ -36,6 +36,15 @@ struct HTTPOutput {
     return buffer
   }
 
+  /// - Returns: whether a chunk is open, which has got the bytes.
+  @inline(__always) func appendToOpenChunk(
+    _ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer
+  ) -> Bool {
+    guard chunk >= 0, let buffer else { return false }
+    buffer.append(first, second, third)
+    return true
+  }
+
   mutating func closeChunk() { if let buffer { closeChunk(in: buffer) } }
 
   /// Fills in the size of the open chunk; a chunk without data is taken back, since it would end the body.

@@ -54,6 +54,12 @@ public final class HTTPServerExchange {
     return connection.streamBuffer()
   }
 
+  /// Appends three runs of bytes to the stream, in one step.
+  public func appendToStream(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
+    guard isStreaming, let connection else { return }
+    connection.appendToStream(first, second, third)
+  }
+
   /// Sends what was appended now, not at the end of the callback, for who wants a write of its own for it.
   public func flush() { connection?.flush(taken: false) }
 

@@ -37,8 +37,8 @@ public struct CompletionIdentity: Sendable {
 /// Encodes `chat.completion.chunk` events. A piece is the inside of a JSON string literal already; it is put between a head that is
 /// made once per stream and a tail that all streams share.
 public struct ChunkEncoder: ~Copyable {
-  /// `data: {"id":…,"choices":[{"index":0,"delta":{"content":"`, in one run, since every piece needs it whole.
-  private let contentHead: ByteBuffer
+  /// `data: {"id":…,"choices":[{"index":0,"delta":{"content":"`, in one run, since every piece needs it whole. Valid as long as the encoder.
+  public let contentHead: UnsafeRawBufferPointer
   /// How much of it is not about the choice.
   private let headBytes: Int
   private let includesUsage: Bool
@@ -59,39 +59,43 @@ public struct ChunkEncoder: ~Copyable {
     buffer.append(#","choices":["#)
     headBytes = buffer.count
     buffer.append(Self.contentDelta)
-    contentHead = buffer
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: buffer.count, alignment: 1)
+    memory.copyMemory(from: buffer.bytes)
+    contentHead = UnsafeRawBufferPointer(memory)
   }
 
+  deinit { contentHead.deallocate() }
+
   private func append(_ delta: StaticString, to buffer: ByteBuffer) {
-    buffer.append(UnsafeRawBufferPointer(rebasing: contentHead.bytes[..<headBytes]))
+    buffer.append(UnsafeRawBufferPointer(rebasing: contentHead[..<headBytes]))
     buffer.append(delta)
   }
 
+  private static let tail: StaticString = "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+  private static let tailBeforeUsage: StaticString = "\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
+
   /// What stands behind the text in the delta of an unfinished choice, its closing quote first.
-  private var tail: StaticString {
-    includesUsage
-      ? "\"},\"logprobs\":null,\"finish_reason\":null}],\"usage\":null}\n\n"
-      : "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n"
+  public var contentTail: UnsafeRawBufferPointer {
+    let tail = includesUsage ? Self.tailBeforeUsage : Self.tail
+    return UnsafeRawBufferPointer(start: tail.utf8Start, count: tail.utf8CodeUnitCount)
   }
 
   /// The first chunk: the role.
   public func appendRole(to buffer: ByteBuffer) {
     append(#"{"index":0,"delta":{"role":"assistant","content":""#, to: buffer)
-    buffer.append(tail)
+    buffer.append(contentTail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   public func appendContent(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
-    buffer.append(contentHead.bytes)
-    buffer.append(inside)
-    buffer.append(tail)
+    buffer.append(contentHead, inside, contentTail)
   }
 
   /// - Parameter inside: the inside of a valid JSON string literal.
   public func appendReasoning(_ inside: UnsafeRawBufferPointer, to buffer: ByteBuffer) {
     append(#"{"index":0,"delta":{"reasoning_content":""#, to: buffer)
     buffer.append(inside)
-    buffer.append(tail)
+    buffer.append(contentTail)
   }
 
   /// The end: the finish reason, then the usage (if it was asked for and is known), then `[DONE]`.

@@ -59,6 +59,17 @@ public final class ByteBuffer {
     end += source.count
   }
 
+  /// Three runs one behind the other, with one look at the room for them.
+  @inlinable public func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
+    let count = first.count + second.count + third.count
+    if allocated - end < count { makeRoom(count) }
+    guard let base else { return }
+    Self.copy(first, to: base + end)
+    Self.copy(second, to: base + end + first.count)
+    Self.copy(third, to: base + end + first.count + second.count)
+    end += count
+  }
+
   @inlinable public func append(_ text: StaticString) {
     append(UnsafeRawBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
   }
@@ -142,6 +153,10 @@ public final class ByteBuffer {
 
   /// The readable bytes as text; bytes that are not UTF-8 become U+FFFD.
   public var text: String { String(decoding: bytes, as: UTF8.self) }
+
+  @inlinable @inline(__always) static func copy(_ part: UnsafeRawBufferPointer, to target: UnsafeMutableRawPointer) {
+    if let from = part.baseAddress { target.copyMemory(from: from, byteCount: part.count) }
+  }
 
   @usableFromInline func makeRoom(_ count: Int) {
     if start > 0 && allocated - (end - start) >= count && start >= allocated / 2 {

@@ -18,6 +18,11 @@ public struct SSEDecoder {
   private var markBytes = 0
   private var isStopped = false
 
+  /// Whether what is fed next begins an event, so that whole events at its beginning may be taken off it by other means.
+  @inline(__always) public var isBetweenEvents: Bool {
+    line.isEmpty && !hasData && !skipsLineFeed && markBytes == 3 && !isStopped
+  }
+
   /// - Parameter maxLineBytes: longest line, and longest data of one event.
   public init(maxLineBytes: Int) { limit = maxLineBytes }
 

@@ -23,9 +23,12 @@ public struct Record {
   public let hasEscapes: Bool
   public let usage: Usage?
 
-  /// Appends the answer's text.
-  public func appendText(to buffer: ByteBuffer) {
-    if hasEscapes { JSONString.decode(answer, into: buffer) } else { buffer.append(answer) }
+  /// The answer's text, valid during the call.
+  public func withText(_ read: (UnsafeRawBufferPointer) -> Void) {
+    guard hasEscapes else { return read(answer) }
+    let text = ByteBuffer(capacity: answer.count)
+    JSONString.decode(answer, into: text)
+    read(text.bytes)
   }
 }
 

@@ -24,28 +24,55 @@ public struct TextPiece {
 /// `code`. It looks at every byte of the literal and *declines* anything else without side effects; the full parser takes
 /// over then, and a test holds the two against each other.
 public enum TextPieceScanner {
+  private static let field: StaticString = "data: "
   private static let withCode: StaticString = #"{"code":0,"type":"string","data":""#
   private static let withoutCode: StaticString = #"{"type":"string","data":""#
 
-  /// - Parameter scratch: gets the text of a literal with escapes.
+  /// An event in its usual frame, `data: …`, a line feed and the empty line, at the beginning of `bytes`: what splitting them into lines
+  /// and reading the event's data would find, in one pass. No line can end within a literal, which has no control bytes.
+  /// - Parameters:
+  ///   - bytes: an event stream, from the beginning of an event on.
+  ///   - maxBytes: a longer event is declined.
+  ///   - scratch: gets the text of a literal with escapes.
+  /// - Returns: the piece and the event's length; nil if this is not the usual event, or not the whole of it.
+  public static func scanFramed(
+    _ bytes: UnsafeRawBufferPointer, maxBytes: Int, scratch: ByteBuffer
+  ) -> (piece: TextPiece, length: Int)? {
+    guard bytes.starts(withText: field), let start = literal(bytes, at: field.utf8CodeUnitCount),
+      let (piece, end) = piece(bytes, from: start, scratch: scratch), bytes.count - end >= 4, let base = bytes.baseAddress,
+      UInt32(littleEndian: base.loadUnaligned(fromByteOffset: end, as: UInt32.self)) == 0x0A0A_7D22, end + 4 <= maxBytes
+    else { return nil }
+    return (piece, end + 4)
+  }
+
+  /// - Parameters:
+  ///   - data: of one event.
+  ///   - scratch: gets the text of a literal with escapes.
   /// - Returns: nil if this is not the usual event.
   public static func scan(_ data: UnsafeRawBufferPointer, scratch: ByteBuffer) -> TextPiece? {
-    let start: Int
-    if data.starts(withText: withCode) {
-      start = withCode.utf8CodeUnitCount
-    } else if data.starts(withText: withoutCode) {
-      start = withoutCode.utf8CodeUnitCount
-    } else {
-      return nil
-    }
-    scratch.removeAll()
-    let memory = scratch.reserve(data.count - start)
-    guard let literal = JSONString.decodeToEnd(of: data, from: start, to: memory), literal.closingQuote == data.count - 2,
+    guard let start = literal(data, at: 0), let (piece, end) = piece(data, from: start, scratch: scratch), end == data.count - 2,
       data[data.count - 1] == UInt8(ascii: "}")
     else { return nil }
-    let inside = UnsafeRawBufferPointer(rebasing: data[start..<literal.closingQuote])
-    guard literal.hasEscapes else { return TextPiece(inside) }
+    return piece
+  }
+
+  /// Where the literal begins, behind its quote.
+  @inline(__always) private static func literal(_ bytes: UnsafeRawBufferPointer, at index: Int) -> Int? {
+    let data = UnsafeRawBufferPointer(rebasing: bytes[index...])
+    if data.starts(withText: withCode) { return index + withCode.utf8CodeUnitCount }
+    return data.starts(withText: withoutCode) ? index + withoutCode.utf8CodeUnitCount : nil
+  }
+
+  /// The literal as a piece, and where its closing quote stands.
+  @inline(__always) private static func piece(
+    _ bytes: UnsafeRawBufferPointer, from start: Int, scratch: ByteBuffer
+  ) -> (TextPiece, closingQuote: Int)? {
+    scratch.removeAll()
+    let memory = scratch.reserve(bytes.count - start)
+    guard let literal = JSONString.decodeToEnd(of: bytes, from: start, to: memory) else { return nil }
+    let inside = UnsafeRawBufferPointer(rebasing: bytes[start..<literal.closingQuote])
+    guard literal.hasEscapes else { return (TextPiece(inside), literal.closingQuote) }
     scratch.commit(literal.count)
-    return TextPiece(inside, text: scratch.bytes, hasLoneSurrogates: literal.hasLoneSurrogates)
+    return (TextPiece(inside, text: scratch.bytes, hasLoneSurrogates: literal.hasLoneSurrogates), literal.closingQuote)
   }
 }

@@ -30,12 +30,17 @@ protocol AnswerStream: AnyObject {
   func begin(_ head: HTTPResponseHead)
   /// Where to append what goes out next; valid until the running callback ends.
   func buffer() -> ByteBuffer
+  /// Appends three runs there: what nearly every piece of text needs, in one step.
+  func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer)
   func end(close: Bool)
 }
 
 extension HTTPServerExchange: AnswerStream {
   func begin(_ head: HTTPResponseHead) { startStream(head) }
   func buffer() -> ByteBuffer { streamBuffer() }
+  func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
+    appendToStream(first, second, third)
+  }
   func end(close: Bool) { endStream(close: close) }
 }
 
@@ -72,7 +77,11 @@ final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
     return buffer
   }
 
-  func content(_ inside: UnsafeRawBufferPointer) { chunks.appendContent(inside, to: buffer()) }
+  func content(_ inside: UnsafeRawBufferPointer) {
+    if !hasRole { _ = buffer() }
+    stream.append(chunks.contentHead, inside, chunks.contentTail)
+  }
+
   func reasoning(_ inside: UnsafeRawBufferPointer) { chunks.appendReasoning(inside, to: buffer()) }
 
   func keepAlive() {

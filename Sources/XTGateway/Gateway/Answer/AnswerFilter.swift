@@ -11,8 +11,6 @@ public protocol AnswerSink {
 public final class AnswerScratch {
   let decoded = ByteBuffer()
   fileprivate let encoded = ByteBuffer()
-  /// For fingerprints.
-  let seed = UInt64.random(in: 0 ... .max)
 
   public init() {}
 }
@@ -44,24 +42,29 @@ public struct AnswerFilter: ~Copyable {
   /// Bytes of decoded text that came in all, tags included.
   public private(set) var received = 0
   private var all: AnswerDigest
-  private let emptyDigest: AnswerDigest
-  /// Of the content alone, once there was reasoning.
-  private var contentOnly: AnswerDigest?
+  private let digest: ConversationDigest
+  /// Of the content alone, once there was reasoning, which most answers have not.
+  private var contentOnly: ContentDigest?
 
-  public init(stops: [String], digest: AnswerDigest, scratch: AnswerScratch) {
+  private final class ContentDigest {
+    var value: AnswerDigest
+    init(_ value: AnswerDigest) { self.value = value }
+  }
+
+  public init(stops: [String], digest: ConversationDigest, scratch: AnswerScratch) {
     self.stops = stops.map { Array($0.utf8) }
     self.scratch = scratch
-    all = digest
-    emptyDigest = digest
+    all = digest.answer()
+    self.digest = digest
   }
 
   public var isStopped: Bool { phase == .stopped }
   /// Of what the client keeps as the answer.
-  public var contentDigest: AnswerDigest { contentOnly ?? all }
+  public var contentDigest: AnswerDigest { contentOnly?.value ?? all }
 
   /// The digest of a whole answer, as `contentDigest` would be had it come in pieces; without the white space at its end.
   public func digest(of answer: UnsafeRawBufferPointer) -> SipHash128.Digest {
-    var digest = emptyDigest
+    var digest = digest.answer()
     digest.update(ReasoningTag.withoutReasoning(answer))
     return digest.trimmed
   }
@@ -69,6 +72,11 @@ public struct AnswerFilter: ~Copyable {
   /// The next piece, as it stands in the event.
   public mutating func piece<Sink: AnswerSink>(_ inside: UnsafeRawBufferPointer, hasEscapes: Bool, to sink: inout Sink) {
     piece(decoded(inside, hasEscapes: hasEscapes), to: &sink)
+  }
+
+  /// A usual event at the beginning of `bytes`; the piece is valid until the next one.
+  @inline(__always) func scanFramed(_ bytes: UnsafeRawBufferPointer, maxBytes: Int) -> (piece: TextPiece, length: Int)? {
+    TextPieceScanner.scanFramed(bytes, maxBytes: maxBytes, scratch: scratch.decoded)
   }
 
   /// Valid until the next one.
@@ -98,7 +106,7 @@ public struct AnswerFilter: ~Copyable {
     guard answer.count > received, phase != .stopped else { return }
     // The half of a pair that the pieces ended with comes whole here: only what needs a pair has four bytes in UTF-8.
     guard halfPair.isEmpty || answer[received] >= 0xF0 else { return }
-    var beginning = emptyDigest
+    var beginning = digest.answer()
     beginning.update(UnsafeRawBufferPointer(rebasing: answer[..<received]))
     guard beginning.whole == all.whole else { return }
     halfPair.removeAll()
@@ -130,7 +138,7 @@ public struct AnswerFilter: ~Copyable {
     count(text)
     if phase == .answer {
       sink.content(piece.inside)
-      contentOnly?.update(text)
+      contentOnly?.value.update(text)
     } else {
       sink.reasoning(piece.inside)
     }
@@ -168,7 +176,7 @@ public struct AnswerFilter: ~Copyable {
       held.consume(start + tag.utf8CodeUnitCount)
       phase = .reasoning
       hasReasoning = true
-      contentOnly = emptyDigest
+      contentOnly = ContentDigest(digest.answer())
     } else if !UnsafeRawBufferPointer(start: tag.utf8Start, count: tag.utf8CodeUnitCount).starts(with: rest) {
       phase = .answer
     }
@@ -208,7 +216,7 @@ public struct AnswerFilter: ~Copyable {
       sink.reasoning(scratch.encoded.bytes)
     } else {
       sink.content(scratch.encoded.bytes)
-      contentOnly?.update(text)
+      contentOnly?.value.update(text)
     }
     held.consume(count)
   }

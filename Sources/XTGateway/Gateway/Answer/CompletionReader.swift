@@ -16,15 +16,15 @@ struct EncoderSink: AnswerSink {
 public struct CompletionReader: ~Copyable {
   private var decoder: SSEDecoder
   private var events: EventReader
+  private let maxEventBytes: Int
 
   public init(
-    stops: [String], digest: AnswerDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
+    stops: [String], digest: ConversationDigest, maxEventBytes: Int, scratch: AnswerScratch = AnswerScratch(),
     classifier: FailureClassifier = FailureClassifier()
   ) {
+    self.maxEventBytes = maxEventBytes
     decoder = SSEDecoder(maxLineBytes: maxEventBytes)
-    events = EventReader(
-      filter: AnswerFilter(stops: stops, digest: digest, scratch: scratch), classifier: classifier,
-      fingerprint: TextFingerprint(seed: scratch.seed))
+    events = EventReader(filter: AnswerFilter(stops: stops, digest: digest, scratch: scratch), classifier: classifier)
   }
 
   /// Pieces of text so far.
@@ -37,17 +37,24 @@ public struct CompletionReader: ~Copyable {
   public var answerDigest: AnswerDigest { events.filter.contentDigest }
   /// Whether the upstream remembers the answer that the client got. To be asked after `flush`.
   public var agreesWithRecord: Bool {
-    switch events.recorded {
-    case .nothing, .whatCame: true
-    case .text(let digest): digest == events.filter.contentDigest.trimmed
-    }
+    events.recorded.map { $0 == events.filter.contentDigest.trimmed } ?? true
   }
 
   /// - Returns: what follows from the events in `bytes`; once it is not `nothing`, the rest of them is dropped.
   public mutating func feed(
     _ bytes: UnsafeRawBufferPointer, _ state: inout ChatExchangeState, to encoder: any AnswerEncoder
   ) -> ChatExchangeState.Action {
-    Self.feed(bytes, &decoder, &events, &state, to: encoder)
+    var rest = bytes
+    if decoder.isBetweenEvents {
+      var sink = EncoderSink(encoder)
+      while !rest.isEmpty, let (piece, length) = events.filter.scanFramed(rest, maxBytes: maxEventBytes) {
+        events.piece(piece, &state, &sink)
+        if isStopped { return state.stopReached() }
+        rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+      }
+      if rest.isEmpty { return .nothing }
+    }
+    return Self.feed(rest, &decoder, &events, &state, to: encoder)
   }
 
   // Decoder and reader as parameters of their own, so that the one can be at work on the other.
@@ -99,35 +106,24 @@ public struct CompletionReader: ~Copyable {
 /// Reads one event after the other.
 private struct EventReader: ~Copyable {
   private(set) var pieces = 0
-  /// Of the pieces as they came.
-  private var fingerprint: TextFingerprint
   var filter: AnswerFilter
   let classifier: FailureClassifier
   private(set) var usage: Usage?
-  private(set) var recorded = Recorded.nothing
-  private let noPieces: TextFingerprint
+  /// Of what the record says the answer was.
+  private(set) var recorded: SipHash128.Digest?
 
-  /// What the record says the answer was.
-  enum Recorded {
-    case nothing
-    /// Letter by letter the pieces.
-    case whatCame
-    case text(SipHash128.Digest)
-  }
-
-  init(filter: consuming AnswerFilter, classifier: FailureClassifier, fingerprint: TextFingerprint) {
+  init(filter: consuming AnswerFilter, classifier: FailureClassifier) {
     self.filter = filter
     self.classifier = classifier
-    (self.fingerprint, noPieces) = (fingerprint, fingerprint)
   }
 
   mutating func read(
     _ data: UnsafeRawBufferPointer, _ scratch: ByteBuffer, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
-    if let piece = TextPieceScanner.scan(data, scratch: scratch) { return self.piece(piece, &state, &sink) }
+    if let piece = TextPieceScanner.scan(data, scratch: scratch) { return lonePiece(piece, &state, &sink) }
     do throws(EventError) {
       switch try Event.decodeFully(data) {
-      case .text(let inside, let hasEscapes): return piece(filter.decoded(inside, hasEscapes: hasEscapes), &state, &sink)
+      case .text(let inside, let hasEscapes): return lonePiece(filter.decoded(inside, hasEscapes: hasEscapes), &state, &sink)
       case .record(let record): return self.record(record, &state, &sink)
       case .failure(let code, let message): return state.failed(classifier.envelope(code: code, message: message))
       case .done: return state.doneArrived()
@@ -138,14 +134,17 @@ private struct EventReader: ~Copyable {
     }
   }
 
-  @inline(__always) private mutating func piece(
+  private mutating func lonePiece(
     _ piece: TextPiece, _ state: inout ChatExchangeState, _ sink: inout EncoderSink
   ) -> ChatExchangeState.Action {
-    guard state.pieceArrived() else { return .nothing }
-    pieces += 1
-    fingerprint.update(piece.inside)
-    filter.piece(piece, to: &sink)
+    self.piece(piece, &state, &sink)
     return filter.isStopped ? state.stopReached() : .nothing
+  }
+
+  @inline(__always) mutating func piece(_ piece: TextPiece, _ state: inout ChatExchangeState, _ sink: inout EncoderSink) {
+    guard state.pieceArrived() else { return }
+    pieces += 1
+    filter.piece(piece, to: &sink)
   }
 
   private mutating func record(
@@ -154,24 +153,10 @@ private struct EventReader: ~Copyable {
     guard state.recordArrived() else { return .nothing }
     usage = record.usage
     guard !record.answer.isEmpty else { return .nothing }
-    // The usual case, in which nothing has to be decoded. Behind reasoning it is the content alone that counts.
-    if !filter.hasReasoning && record.isMade(ofPieces: fingerprint, noPieces) {
-      recorded = .whatCame
-      return .nothing
+    record.withText { text in
+      filter.tail(of: text, to: &sink)
+      recorded = filter.digest(of: text)
     }
-    let text = ByteBuffer()
-    record.appendText(to: text)
-    filter.tail(of: text.bytes, to: &sink)
-    recorded = .text(filter.digest(of: text.bytes))
     return filter.isStopped ? state.stopReached() : .nothing
-  }
-}
-
-extension Record {
-  fileprivate func isMade(ofPieces pieces: TextFingerprint, _ noPieces: TextFingerprint) -> Bool {
-    guard pieces.count == answer.count else { return false }
-    var whole = noPieces
-    whole.update(answer)
-    return whole.value == pieces.value
   }
 }

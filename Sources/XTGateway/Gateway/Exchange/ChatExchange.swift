@@ -63,7 +63,7 @@ final class ChatExchange {
 
   private static func reader(_ core: GatewayCore, stops: [String]) -> CompletionReader {
     CompletionReader(
-      stops: stops, digest: core.digest.answer(), maxEventBytes: core.configuration.upstream.maxEventBytes, scratch: core.scratch,
+      stops: stops, digest: core.digest, maxEventBytes: core.configuration.upstream.maxEventBytes, scratch: core.scratch,
       classifier: core.upstream.classifier)
   }
 
