@@ -104,6 +104,50 @@ private func takesFast(_ text: String) -> Bool { text.withRawBytes { scan($0) !=
     #expect(withEscapes > 2000)
   }
 
+  private func frame(_ text: String, maxBytes: Int = 1 << 20) -> Int? {
+    text.withRawBytes { TextPieceScanner.scanFramed($0, maxBytes: maxBytes, scratch: ByteBuffer())?.length }
+  }
+
+  @Test func takesAWholeEventOffAStream() {
+    let event = #"data: {"code":0,"type":"string","data":"a\nb 你好"}"# + "\n\n"
+    #expect(frame(event) == event.utf8.count)
+    #expect(frame(event + "data: [DONE]\n\n") == event.utf8.count)
+    #expect(frame(event, maxBytes: event.utf8.count) == event.utf8.count)
+    #expect(frame(event, maxBytes: event.utf8.count - 1) == nil)
+    #expect(frame("data: {\"type\":\"string\",\"data\":\"\"}\n\n") == 34)
+  }
+
+  @Test(arguments: [
+    "", "data: ", "data:{\"type\":\"string\",\"data\":\"a\"}\n\n", "data: {\"type\":\"string\",\"data\":\"a\"}",
+    "data: {\"type\":\"string\",\"data\":\"a\"}\n", "data: {\"type\":\"string\",\"data\":\"a\"}\ndata: x\n\n",
+    "data: {\"type\":\"string\",\"data\":\"a\"}\r\n\r\n", "data: {\"type\":\"string\",\"data\":\"a\"} \n\n",
+    "data: {\"type\":\"string\",\"data\":\"a\n\"}\n\n", "data: {\"type\":\"string\",\"data\":\"a", "\n\n", ": keep-alive\n\n",
+  ]) func declinesEveryOtherFrame(_ stream: String) { #expect(frame(stream) == nil) }
+
+  /// What it takes is what splitting into lines and the full parser find, and nothing is read behind the end.
+  @Test func agreesWithTheDecoderOnARandomStream() {
+    var random = SeededGenerator.seeded("framed events")
+    var taken = 0
+    for round in 0..<20_000 {
+      var stream = Array("data: ".utf8) + Corpus.event(&random) + Array("\n\n".utf8)
+      if round % 3 > 0 { Corpus.mutate(&stream, &random) }
+      let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: stream.count, alignment: 1)
+      defer { copy.deallocate() }
+      copy.copyBytes(from: stream)
+      guard let (piece, length) = TextPieceScanner.scanFramed(.init(copy), maxBytes: 1 << 20, scratch: ByteBuffer()) else { continue }
+      taken += 1
+      var (events, decoder) = ([Outcome](), SSEDecoder(maxLineBytes: 1 << 20))
+      try? decoder.feed(UnsafeRawBufferPointer(rebasing: UnsafeRawBufferPointer(copy)[..<length])) { data in
+        events.append(outcome(Event.decodeFully, Array(data)))
+        return true
+      }
+      guard events != [.text(Array(piece.inside), hasEscapes: piece.hasEscapes)] else { continue }
+      Issue.record("\(String(decoding: stream, as: UTF8.self)): \(events)")
+      return
+    }
+    #expect(taken > 2000, "the corpus must hold what the scanner takes")
+  }
+
   @Test func takesEveryUnchangedUsualEventOfTheCorpus() {
     var random = SeededGenerator.seeded("usual events")
     for _ in 0..<5000 {

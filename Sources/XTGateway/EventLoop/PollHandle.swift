@@ -1,5 +1,11 @@
 import CUV
 
+public protocol PollHandleDelegate: AnyObject {
+  /// Which events, and whether libuv reported an error instead (bad status). After an error nothing is watched any more until `watch` is
+  /// called again.
+  func isReady(_ events: PollHandle.Events, _ failed: Bool)
+}
+
 /// Watches a file descriptor that someone else owns (libcurl's sockets).
 public final class PollHandle: LoopHandle {
   public struct Events: OptionSet, Sendable {
@@ -8,14 +14,13 @@ public final class PollHandle: LoopHandle {
     public static let readable = Events(rawValue: 1), writable = Events(rawValue: 2)
   }
 
-  @exclusivity(unchecked) private var callback: ((Events, _ failed: Bool) -> Void)?
+  /// Kept alive until `close`.
+  @exclusivity(unchecked) private var delegate: (any PollHandleDelegate)?
   /// What libuv watches now: a change costs two system calls, so none is made without need.
   @exclusivity(unchecked) public private(set) var watched: Events = []
 
-  /// `callback`: which events, and whether libuv reported an error instead (bad status). After an error nothing is watched
-  /// any more until `watch` is called again.
-  public init(loop: EventLoop, fileDescriptor: Int32, _ callback: @escaping (Events, _ failed: Bool) -> Void) throws(UVError) {
-    self.callback = callback
+  public init(loop: EventLoop, fileDescriptor: Int32, delegate: any PollHandleDelegate) throws(UVError) {
+    self.delegate = delegate
     super.init(loop: loop, uv_poll_t.self)
     try UVError.check(uv_poll_init(loop.uv, poll, fileDescriptor))
     didOpen()
@@ -39,14 +44,14 @@ public final class PollHandle: LoopHandle {
 
   /// Stops at once; memory goes in the close callback.
   public override func close() {
-    callback = nil
+    delegate = nil
     super.close()
   }
 
   fileprivate func report(_ status: Int32, _ events: Int32) {
     loop.enter()
     if status < 0 { watched = [] }
-    callback?(Events(rawValue: events), status < 0)
+    delegate?.isReady(Events(rawValue: events), status < 0)
     loop.leave()
   }
 }

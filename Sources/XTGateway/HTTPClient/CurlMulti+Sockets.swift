@@ -17,10 +17,10 @@ extension CurlMulti {
     case CURL_POLL_INOUT: events = [.readable, .writable]
     default: events = []
     }
-    let socket = sockets[descriptor] ?? CurlSocket(descriptor)
+    let socket = sockets[descriptor] ?? CurlSocket(descriptor, of: self)
     sockets[descriptor] = socket
     if events == .readable, !socket.isEstablished, EasyHandle.of(easy)?.isConnected == true { socket.isEstablished = true }
-    do throws(UVError) { try socket.watch(events, for: self) } catch { operations.append(.failSocket(descriptor)) }
+    do throws(UVError) { try socket.watch(events) } catch { operations.append(.failSocket(descriptor)) }
   }
 
   func socketIsReady(_ socket: CurlSocket, _ events: PollHandle.Events, _ failed: Bool) {

@@ -5,7 +5,7 @@ import Wire
 /// `close` is owed, which the end of every transfer but a complete one pays.
 ///
 /// It is watched for reading all its life, also while it is idle: to forget and learn a socket again costs two system calls each.
-final class HTTP1Connection {
+final class HTTP1Connection: PollHandleDelegate {
   // First what every chunk touches.
   private let client: HTTPClient
   private var poll: PollHandle?
@@ -38,9 +38,7 @@ final class HTTP1Connection {
     (self.client, self.origin, self.channel) = (client, origin, channel)
     if isUntried { untriedSince = client.loop.now }
     parser = HTTPResponseParser(maxHeaderBytes: client.configuration.maxHeaderBytes)
-    poll = try PollHandle(loop: client.loop, fileDescriptor: channel.descriptor) { [self] events, failed in
-      isReady(events, failed)
-    }
+    poll = try PollHandle(loop: client.loop, fileDescriptor: channel.descriptor, delegate: self)
   }
 
   func leads(to other: HTTPBaseURL.Parts) -> Bool { origin === other || origin.origin == other.origin }
@@ -165,7 +163,7 @@ final class HTTP1Connection {
 
   // MARK: Reading
 
-  private func isReady(_ events: PollHandle.Events, _ failed: Bool) {
+  func isReady(_ events: PollHandle.Events, _ failed: Bool) {
     guard let transfer else { return idleIsReady(failed) }
     if events.contains(.writable) { sendMore() }
     guard failed || events.contains(.readable) else { return }
@@ -187,6 +185,8 @@ final class HTTP1Connection {
   // The present transfer comes as a parameter, so that its reference is taken once for a chunk.
   private func read(_ transfer: HTTPTransfer) {
     let memory = UnsafeMutableRawBufferPointer(rebasing: client.loop.readBuffer.prefix(client.configuration.readSize))
+    // The kernel takes its time to copy the bytes.
+    transfer.touchedNext.issue()
     for _ in 0..<Self.maxReads {
       switch channel.read(into: memory) {
       case .bytes(let count):

@@ -1,3 +1,4 @@
+import EventLoop
 import Wire
 
 /// One request and its response. Kept alive by its client until it ends, its delegate as well.
@@ -21,6 +22,8 @@ public final class HTTPTransfer {
   @exclusivity(unchecked) public private(set) var isPaused = false
   @exclusivity(unchecked) private(set) var isCancelled = false
   @exclusivity(unchecked) var state = State.waiting
+  /// What the delegate will touch when the next bytes come: its own to say.
+  @exclusivity(unchecked) public var touchedNext = PrefetchList()
   /// Where the client keeps it.
   @exclusivity(unchecked) var index = 0
   let client: HTTPClient

@@ -1,3 +1,4 @@
+import EventLoop
 import Wire
 
 /// One request and its response. Confined to the loop's thread.
@@ -58,6 +59,14 @@ public final class HTTPServerExchange {
   public func appendToStream(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
     guard isStreaming, let connection else { return }
     connection.appendToStream(first, second, third)
+  }
+
+  /// Names what the next bytes of the stream will touch.
+  public func addTouched(to list: inout PrefetchList) {
+    guard let connection else { return }
+    list.add(self, bytes: 32)
+    list.add(connection, bytes: 192)
+    list.add(connection.tcp, bytes: 64)
   }
 
   /// Sends what was appended now, not at the end of the callback, for who wants a write of its own for it.

@@ -34,7 +34,7 @@ public final class TCPListener {
     (self.loop, self.delegate, fileDescriptor, self.port) = (loop, delegate, descriptor, Int(boundPort))
     do throws(UVError) {
       try UVError.check(boundPort)
-      poll = try PollHandle(loop: loop, fileDescriptor: descriptor) { [self] _, failed in accept(failed: failed) }
+      poll = try PollHandle(loop: loop, fileDescriptor: descriptor, delegate: self)
     } catch {
       _ = cuv_close_fd(descriptor)
       throw error
@@ -90,4 +90,8 @@ public final class TCPListener {
     retry?.start(after: Self.pause)
     delegate?.listener(self, didFail: error)
   }
+}
+
+extension TCPListener: PollHandleDelegate {
+  public func isReady(_ events: PollHandle.Events, _ failed: Bool) { accept(failed: failed) }
 }

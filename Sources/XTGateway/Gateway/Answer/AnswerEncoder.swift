@@ -1,3 +1,4 @@
+import EventLoop
 import HTTPServer
 import OpenAI
 import Wire
@@ -16,6 +17,12 @@ public protocol AnswerEncoder: AnyObject {
   func fail(_ error: GatewayError)
   /// Whether the response's head is out, so that a failure can only be told in-band.
   var isCommitted: Bool { get }
+  /// Names what the next text will touch.
+  func addTouched(to list: inout PrefetchList)
+}
+
+extension AnswerEncoder {
+  public func addTouched(to list: inout PrefetchList) {}
 }
 
 extension CompletionUsage {
@@ -59,6 +66,11 @@ final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
   }
 
   var isCommitted: Bool { head == nil }
+
+  func addTouched(to list: inout PrefetchList) {
+    list.add(self, bytes: 128)
+    if let head = chunks.contentHead.baseAddress { list.add(head, bytes: chunks.contentHead.count) }
+  }
 
   private func commit() {
     guard let head else { return }

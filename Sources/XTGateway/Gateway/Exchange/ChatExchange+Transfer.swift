@@ -1,3 +1,4 @@
+import EventLoop
 import HTTPClient
 import HTTPServer
 import Wire
@@ -11,10 +12,21 @@ extension ChatExchange: HTTPTransferDelegate {
     do throws(GatewayError) {
       let response = try CompletionResponse(head, classifier: core.upstream.classifier)
       self.response = response
-      if response.kind == .eventStream { state.streamBegan() }
+      guard response.kind == .eventStream else { return }
+      state.streamBegan()
+      transfer.touchedNext = touchedNext
     } catch {
       fail(error)
     }
+  }
+
+  /// What the next piece of text will touch.
+  private var touchedNext: PrefetchList {
+    var list = PrefetchList()
+    list.add(self, bytes: Self.hotBytes)
+    encoder?.addTouched(to: &list)
+    http.addTouched(to: &list)
+    return list
   }
 
   func transfer(_ transfer: HTTPTransfer, didReceive bytes: UnsafeRawBufferPointer) {

@@ -49,6 +49,9 @@ final class ChatExchange {
   private var stops: [String] = []
   @exclusivity(unchecked) var response: CompletionResponse?
 
+  /// Of the object's memory, up to and including `reader`.
+  static let hotBytes = 640
+
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000
 
