@@ -13,6 +13,7 @@ import time
 from harness import chart, peers, report
 from harness.measuring import run
 from harness.processes import FILES, Failed
+from harness.result import Result, number
 from harness.scenarios import SCENARIOS
 
 RESULTS = peers.ROOT / "bench" / "results"
@@ -44,7 +45,7 @@ def show(row):
     cells = [f"{row['scenario']:15}", f"{row['peer']:12}"]
     for key, title, digits in report.columns(row["scenario"]):
         if row.get(key) is not None:
-            cells.append(f"{title}: {report.number(row[key], digits)}")
+            cells.append(f"{title}: {number(row[key], digits)}")
     print("  ".join(cells), f"  load average {row['load_average']:.1f}", flush=True)
     if row["failures"]:
         print(f"  FAILED: {row['report']['failed']}, first: {row['report']['first_failure']}", flush=True)
@@ -116,7 +117,7 @@ def arguments():
 
 def load_result(path):
     with open(path or newest()) as file:
-        return report.Result(json.load(file))
+        return Result(json.load(file))
 
 
 def main():

@@ -55,6 +55,7 @@ struct AnswerReader {
   private let body = ByteBuffer()
   private let content = ByteBuffer()
   private var checker: SayChecker?
+  private var pattern: EventPattern?
   private var isDone = false
   private(set) var failure: Failure?
   /// Pieces, or events with text where pieces are not numbered.
@@ -121,6 +122,22 @@ struct AnswerReader {
   }
 
   private mutating func readEvent(_ data: UnsafeRawBufferPointer, _ onStamp: (UInt64) -> Void) -> Failure? {
+    let awaited = checker?.awaitsPiece ?? false
+    if awaited, let stamp = pattern?.stamp(of: data, number: pieces) {
+      onStamp(stamp)
+      checker!.take()
+      pieces += 1
+      return nil
+    }
+    let before = pieces
+    let failure = parseEvent(data, onStamp)
+    if awaited && pattern == nil && failure == nil && pieces == before + 1 && checker!.holdsNothing {
+      pattern = EventPattern(data, piece: content.bytes)
+    }
+    return failure
+  }
+
+  private mutating func parseEvent(_ data: UnsafeRawBufferPointer, _ onStamp: (UInt64) -> Void) -> Failure? {
     guard let root = try? JSONDocument(parsing: data).root else {
       return .malformed("an event that is no JSON: \(String(decoding: data.prefix(200), as: UTF8.self))")
     }

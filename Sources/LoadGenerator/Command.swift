@@ -21,7 +21,7 @@ struct LoadCommand: ParsableCommand {
   @Option(help: "Model to ask for.") var model = "xstech-openai::gpt-5.5"
   @Option(help: "Streams at the same time.") var streams = 1
   @Option(help: "Requests in all; default: one a stream.") var requests: Int?
-  @Option(help: "Milliseconds over which the streams begin.") var rampMs: UInt64 = 0
+  @Option(help: "Milliseconds within which the streams begin, at random moments.") var rampMs: UInt64 = 0
   @Option(help: "Numbered pieces to ask for.") var say = 60
   @Option(help: "Bytes of a numbered piece.") var pieceBytes = 64
   @Option(help: "Milliseconds between the pieces; default: the simulator's own pace.") var pace: Int?
@@ -65,7 +65,7 @@ struct LoadCommand: ParsableCommand {
   func run() throws {
     raiseFileLimit()
     let loop = try EventLoop()
-    let load = LoadRun(loop, plan)
+    let load = try LoadRun(loop, plan)
     load.onPlateau = { [streams = min(streams, requests ?? streams)] in
       complain("\(streams) streams open")
     }

@@ -13,14 +13,17 @@ final class LoadRun: ClientOwner {
   private let plan: Plan
   private var clients: [Client] = []
   private var timer: LoopTimer?
+  private let begins: [UInt64]
+  private var beginner: FineTimer?
   private let begun: UInt64
+  /// When requests are looked at for being too old.
+  private var nextSweep: UInt64 = 0
+  /// Whether clients have been left without a request until the next tick.
+  private var someWait = false
   /// When what is reported began.
   private var reportedFrom: UInt64
   private var round = 0
-  /// Every conversation's messages so far, as JSON with commas between; only where there are follow-ups.
-  private var histories: [ByteBuffer] = []
-  /// What `GET` has answered so far.
-  private var document: ByteBuffer?
+  private var memory: Memory
   private var nextRequest = 0
   private var ended = 0
   private var open = 0
@@ -30,56 +33,66 @@ final class LoadRun: ClientOwner {
   /// Called once before the follow-ups.
   var onPrepared: () -> Void = {}
 
-  init(_ loop: EventLoop, _ plan: Plan) {
-    (self.loop, self.plan, begun) = (loop, plan, unixNanoseconds())
-    reportedFrom = begun
-    if plan.followUps > 0 { histories = (0..<plan.requests).map { _ in ByteBuffer() } }
+  init(_ loop: EventLoop, _ plan: Plan) throws(UVError) {
+    (self.loop, self.plan, begins, begun) = (loop, plan, plan.begins, unixNanoseconds())
+    (memory, reportedFrom) = (Memory(plan), begun)
+    beginner = try FineTimer(loop: loop) { [unowned self] in begin() }
+    beginner?.start(after: 0)
     timer = LoopTimer(loop: loop) { [unowned self] in tick() }
-    timer?.start(after: 0, repeating: Self.tickMilliseconds)
+    timer?.start(after: Self.tickMilliseconds, repeating: Self.tickMilliseconds)
   }
 
   func close() {
     timer?.close()
-    timer = nil
+    beginner?.close()
+    (timer, beginner) = (nil, nil)
     for client in clients { client.close() }
     report.seconds = Double(unixNanoseconds() - min(unixNanoseconds(), reportedFrom)) / 1e9
   }
 
-  private func tick() {
-    let now = unixNanoseconds()
-    let elapsed = (now - begun) / 1_000_000
-    while clients.count < min(plan.streams, plan.requests), due(clients.count) <= elapsed, nextRequest < plan.requests {
+  /// Begins the streams that are due.
+  private func begin() {
+    var elapsed = unixNanoseconds() - begun
+    while clients.count < begins.count, nextRequest < plan.requests {
+      let due = begins[clients.count]
+      if due > elapsed { elapsed = unixNanoseconds() - begun }
+      guard due <= elapsed else { return beginner?.start(after: (due - elapsed + 999) / 1000) ?? () }
       let client = Client(loop, plan, self)
       clients.append(client)
       give(client)
     }
-    if now >= reportedFrom { for client in clients where !client.isBusy { give(client) } }
-    let isOver = elapsed >= plan.timeoutSeconds * 1000
+  }
+
+  private func tick() {
+    let now = unixNanoseconds()
+    if someWait, now >= reportedFrom {
+      someWait = false
+      for client in clients where !client.isBusy { give(client) }
+    }
+    let isOver = now - begun >= plan.timeoutSeconds * 1_000_000_000
+    // All of them are looked at ten times a second only: with thousands it takes time.
+    guard isOver || now >= nextSweep else { return }
+    nextSweep = now + 100_000_000
     for client in clients where client.isBusy {
       if isOver || now - min(now, client.begun) >= plan.requestTimeoutSeconds * 1_000_000_000 { client.cancel(.timeout) }
     }
     if isOver { finish() }
   }
 
-  private func due(_ index: Int) -> UInt64 { UInt64(index) * plan.rampMilliseconds / UInt64(plan.streams) }
-
   private func give(_ client: Client) {
-    guard nextRequest < plan.requests, timer != nil else { return }
+    // One is kept for each client that has not begun.
+    guard nextRequest + begins.count - clients.count < plan.requests, timer != nil else { return }
     let conversation = nextRequest
     nextRequest += 1
     let message = plan.message(round * plan.requests + nextRequest)
-    guard plan.followUps > 0 else { return client.start(conversation, plan.request(message)) }
-    let history = histories[conversation]
-    if !history.isEmpty { history.append(",") }
-    history.append(message.bytes)
-    client.start(conversation, plan.request(history))
+    client.start(conversation, plan.request(memory.messages(of: conversation, with: message)))
   }
 
   /// Every conversation has had its turn: is there another round?
   private func endRound() {
     guard round < plan.followUps else { return finish() }
     round += 1
-    (nextRequest, ended) = (0, 0)
+    (nextRequest, ended, someWait) = (0, 0, true)
     guard round == 1 else { return }
     // What failed so far still counts as failed.
     report = Report(failuresOf: report)
@@ -111,29 +124,13 @@ final class LoadRun: ClientOwner {
   func clientReadSeveralPieces(_ client: Client) { report.readsOfSeveral += 1 }
 
   func client(_ client: Client, didFinish failure: Failure?, detail: String, pieces: Int) {
-    let failure = failure ?? judge(client)
+    let failure = failure ?? client.answer.flatMap { memory.judge($0, in: client.conversation, isDocument: plan.isDocument) }
     ended += 1
     report.pieces += pieces
     if let failure { report.add(failure, detail) } else { report.ok += 1 }
     report.duration.add(unixNanoseconds() - client.begun)
     if ended == plan.requests { return endRound() }
     // After a failure the next tick goes on: a peer that refuses everything is not asked without a pause.
-    if failure == nil { give(client) }
-  }
-
-  /// What one answer alone does not tell; keeps it where it is asked for again.
-  private func judge(_ client: Client) -> Failure? {
-    guard let answer = client.answer else { return nil }
-    if plan.followUps > 0, let message = answer.message {
-      histories[client.conversation].append(#",{"role":"assistant","content":"#)
-      histories[client.conversation].append(message.bytes)
-      histories[client.conversation].append("}")
-    }
-    guard case .document = plan.question else { return nil }
-    if let document { return document.bytes.elementsEqual(answer.document) ? nil : .otherDocument }
-    guard (try? JSONDocument(parsing: answer.document)) != nil else { return .malformed("no JSON") }
-    document = ByteBuffer(capacity: answer.document.count)
-    document?.append(answer.document)
-    return nil
+    if failure == nil { give(client) } else { someWait = true }
   }
 }

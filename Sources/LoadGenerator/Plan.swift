@@ -31,6 +31,20 @@ struct Plan {
   var timeoutSeconds: UInt64 = 60
   var requestTimeoutSeconds: UInt64 = 60
 
+  var isDocument: Bool { if case .document = question { true } else { false } }
+
+  /// When the streams begin, in nanoseconds from the start, in order: at random moments of the ramp, so that their paces do not fall
+  /// together; the same ones in every run.
+  var begins: [UInt64] {
+    let ramp = rampMilliseconds * 1_000_000
+    var seed: UInt64 = 42
+    return (0..<min(streams, requests)).map { _ in
+      // Knuth's MMIX; its upper bits are the good ones.
+      seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+      return ramp == 0 ? 0 : (seed >> 20) % ramp
+    }.sorted()
+  }
+
   /// What the answer is held against.
   var expectation: AnswerReader.Expectation {
     switch question {

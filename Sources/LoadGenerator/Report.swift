@@ -71,12 +71,9 @@ struct Report {
     json.beginObject()
     let quantiles: [(StaticString, Double)] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1)]
     for (quantile, share) in quantiles {
-      if let value = histogram.milliseconds(share) {
-        write(&json, quantile, value)
-      } else {
-        json.key(quantile)
-        json.null()
-      }
+      json.key(quantile)
+      // To the nanosecond: what a peer adds may be a few microseconds.
+      if let value = histogram.milliseconds(share) { json.double((value * 1e6).rounded() / 1e6) } else { json.null() }
     }
     json.endObject()
   }

@@ -29,6 +29,14 @@ struct SayChecker {
     }
   }
 
+  /// Whether there is no part of a piece.
+  var holdsNothing: Bool { pending.isEmpty }
+  /// Whether what comes next begins a piece of the answer.
+  var awaitsPiece: Bool { !isWrong && pieces < count && holdsNothing }
+
+  /// Counts a piece that came whole and is known to be right.
+  mutating func take() { pieces += 1 }
+
   /// Whether the whole answer came, and nothing more.
   var isWhole: Bool { !isWrong && pieces == count && pending.isEmpty }
 

@@ -16,3 +16,8 @@ func complain(_ text: String) {
   var line = text + "\n"
   line.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
 }
+
+/// Whether two buffers hold the same in a range that lies within both.
+func sameBytes(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+  range.isEmpty || memcmp(left.baseAddress! + range.lowerBound, right.baseAddress! + range.lowerBound, range.count) == 0
+}

@@ -12,7 +12,7 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
 
   /// Time for the last bytes to arrive before a cut, which may overtake them.
   private static let settlingMicroseconds: UInt64 = 20_000
-  /// Pieces of one stream in a turn, at least, where there is no pace: as from an upstream that is ahead of its reader.
+  /// Writes of one stream in a turn where there is no pace: as from an upstream that is ahead of its reader.
   private static let turn = 8
 
   /// The server never breaks its own framing, so a cut inside a chunk needs another: the head ends here, and all that the
@@ -95,8 +95,8 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
       return nil
     }
     if !slices.isEmpty { return sendSlice(now) }
-    let batch = job.pace.interval == 0 && job.faults.split == 0 ? job.pace.batch : 1
-    var left = job.pace.interval == 0 && job.faults.split == 0 ? max(batch, Self.turn) : 1
+    let batch = hasPace ? 1 : job.pace.batch
+    var left = hasPace ? 1 : batch * Self.turn
     repeat {
       if let cut = job.faults.cut, pieces >= cut.pieces { return end(cut, now) }
       if job.faults.empty || !sendPiece() {
@@ -105,10 +105,14 @@ final class CompletionStream: HTTPServerExchangeDelegate, PacedWork {
         return slices.isEmpty ? nil : now
       }
       left -= 1
-      if left > 0 && left % batch == 0 { exchange.flush() }
+      // At once, not at the end of the callback: what is stamped leaves.
+      if left % batch == 0 && job.faults.split == 0 { exchange.flush() }
     } while left > 0 && !exchange.isBackedUp
     return due(now)
   }
+
+  /// Whether pieces leave one by one.
+  private var hasPace: Bool { job.pace.interval > 0 || job.faults.split > 0 }
 
   /// When the next piece is due: at a fixed time from the beginning, whatever became of the earlier ones.
   private func due(_ now: UInt64) -> UInt64 {

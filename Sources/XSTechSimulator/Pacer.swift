@@ -16,24 +16,21 @@ final class Pacer {
     let work: any PacedWork
   }
 
-  /// Streams served in one callback: their bytes leave when it ends, so a few, for stamps to be close to the sending.
-  private static let callbackShare = 8
-  /// Callbacks in one turn of the loop, before it looks at its sockets again.
-  private static let turnShare = 64
+  /// Works served in one turn of the loop, before it looks at its sockets again.
+  private static let turnShare = 16
+  /// Microseconds: what is due within so many is done together, so that thousands of streams are not as many wake-ups.
+  private static let grid: UInt64 = 250
 
-  private let loop: EventLoop
   private var heap: [Entry] = []
-  private var timer: LoopTimer?
+  private var timer: FineTimer?
   private var added: UInt64 = 0
   private var isRunning = false
   private var served: [(work: any PacedWork, next: UInt64?)] = []
-  private var turn: (time: UInt64, callbacks: Int) = (0, 0)
   /// The most that anything was late, in microseconds.
   private(set) var latest: UInt64 = 0
 
-  init(loop: EventLoop) {
-    self.loop = loop
-    timer = LoopTimer(loop: loop) { [unowned self] in fire() }
+  init(loop: EventLoop) throws(UVError) {
+    timer = try FineTimer(loop: loop) { [unowned self] in fire() }
   }
 
   func close() {
@@ -46,14 +43,14 @@ final class Pacer {
 
   func add(_ work: any PacedWork, due: UInt64) {
     push(work, due)
-    if !isRunning { arm(Clock.monotonicMicroseconds()) }
+    if !isRunning, heap[0].order == added { arm(Clock.monotonicMicroseconds()) }
   }
 
   private func fire() {
     isRunning = true
     let now = Clock.monotonicMicroseconds()
-    // Nothing runs twice in a callback, however late it is: what it writes twice would leave in one write.
-    while served.count < Self.callbackShare, let first = heap.first, first.due <= now {
+    // Nothing runs twice in a turn, however late it is: others wait as well.
+    while served.count < Self.turnShare, let first = heap.first, first.due <= now {
       latest = max(latest, now - first.due)
       pop()
       served.append((first.work, first.work.run(now: now)))
@@ -61,19 +58,14 @@ final class Pacer {
     for (work, next) in served { if let next { push(work, next) } }
     served.removeAll(keepingCapacity: true)
     isRunning = false
-    arm(now)
+    arm(Clock.monotonicMicroseconds())
   }
 
   private func arm(_ now: UInt64) {
     guard let first = heap.first else { return }
-    guard first.due <= now else {
-      timer?.start(after: (first.due - now + 999) / 1000)
-      return
-    }
-    // Timers without delay may all run before the loop polls again; after a share of them sockets get their turn.
-    if turn.time != loop.now { turn = (loop.now, 0) }
-    turn.callbacks += 1
-    timer?.start(after: turn.callbacks > Self.turnShare ? 1 : 0)
+    guard first.due > now else { return timer?.start(after: 0) ?? () }
+    let time = (first.due + Self.grid - 1) / Self.grid * Self.grid
+    timer?.start(after: time - now)
   }
 
   private func push(_ work: any PacedWork, _ due: UInt64) {

@@ -14,7 +14,7 @@ func runSimulator() { SimulatorCommand.main() }
 func serve(_ setup: Simulator.Setup, host: String, port: Int) throws {
   raiseFileLimit()
   let loop = try EventLoop()
-  let simulator = Simulator(loop: loop, setup)
+  let simulator = try Simulator(loop: loop, setup)
   var configuration = HTTPServerConfiguration()
   configuration.keepAliveTimeoutMilliseconds = 300_000
   configuration.writeTimeoutMilliseconds = 600_000

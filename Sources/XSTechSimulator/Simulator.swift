@@ -36,8 +36,8 @@ final class Simulator: HTTPService {
   var log: RequestLog
   let begun = Clock.monotonicMicroseconds()
 
-  init(loop: EventLoop, _ setup: Setup) {
-    pacer = Pacer(loop: loop)
+  init(loop: EventLoop, _ setup: Setup) throws(UVError) {
+    pacer = try Pacer(loop: loop)
     (accounts, initialBehaviour, behaviour) = (setup.accounts, setup.behaviour, setup.behaviour)
     sessions = SessionStore(limit: setup.sessionLimit)
     faults = FaultRules(setup.faults)

@@ -14,6 +14,14 @@ import Testing
     #expect(isDue(&trim, 20))
   }
 
+  @Test func theStartIsNotOverAtOnce() {
+    var trim = MemoryTrim()
+    #expect(isDue(&trim, 20))
+    trim.trimmed(residentBytes: 8 << 20)
+    #expect(isDue(&trim, 8))
+    #expect(!isDue(&trim, 8))
+  }
+
   @Test func growthIsWorthIt() {
     var trim = resting(at: 16)
     #expect(!isDue(&trim, 17))

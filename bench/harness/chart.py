@@ -12,8 +12,8 @@ PANELS = [
     ("new", "cpu_us_per_request", "CPU per short request, new conversation", "µs", 1),
     ("open-9500", "kib_per_stream", "memory per open stream, 9,500 streams", "KiB", 1),
     ("paced", "idle_mib", "resident memory when idle", "MiB", 1),
-    ("paced", "latency_p99_ms", "latency of a chunk, 1,000 streams, p99", "ms", 1),
-    ("open-9500", "latency_p99_ms", "latency of a chunk, 9,500 streams, p99", "ms", 1),
+    ("paced", "latency_p99_ms", "latency of a chunk, 1,000 streams, p99", "ms", 2),
+    ("open-9500", "latency_p99_ms", "latency of a chunk, 9,500 streams, p99", "ms", 2),
 ]
 NAMES = {"gateway": "xtgateway", "floor": "C floor", "twin": "Python twin", "direct": "no peer"}
 COLOURS = {"gateway": "#0f766e", "nginx": "#64748b", "haproxy": "#94a3b8", "floor": "#cbd5e1", "twin": "#b45309", "direct": "#e2e8f0"}

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from . import peers
-from .processes import Failed, Process, cpu_sets, cpu_us, descriptors, memory_kib, peak_kib, reset_peak, thread_cpu_us
+from .processes import Failed, Process, children_cpu_us, cpu_sets, cpu_us, descriptors, memory_kib, peak_kib, reset_peak, thread_cpu_us
 
 LONGEST_FORGETTING = 90
 WARM_UP = {"streams": 64, "requests": 128, "say": 20, "pace": 5}
@@ -51,8 +51,7 @@ class Meter:
         self.tools = self._tools()
 
     def _tools(self):
-        times = os.times()
-        return (times.children_user + times.children_system) * 1e6 + cpu_us(self.simulator.pid)
+        return children_cpu_us() + cpu_us(self.simulator.pid)
 
     def line(self, text):
         if text == "prepared":

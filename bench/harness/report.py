@@ -1,18 +1,20 @@
-"""What the rows of a result come to: medians, spread, ratios, goals."""
-import statistics
-
-from .scenarios import GOALS, SCENARIOS
+"""A result as Markdown."""
+from .goals import goals_table
+from .result import number, spread
+from .scenarios import SCENARIOS
 
 # Key, heading, digits; columns without any value are left out.
 COLUMNS = [
     ("cpu_us_per_chunk", "CPU, µs a chunk", 2), ("cpu_us_per_request", "CPU, µs a request", 1), ("kib_per_stream", "KiB a stream", 1),
-    ("latency_p50_ms", "latency p50, ms", 2), ("latency_p99_ms", "p99, ms", 1), ("ttft_p50_ms", "first chunk p50, ms", 1),
+    ("latency_p50_ms", "latency p50, ms", 3), ("latency_p99_ms", "p99, ms", 3), ("added_p50_us", "added p50, µs", 1),
+    ("added_p99_us", "added p99, µs", 1), ("ttft_p50_ms", "first chunk p50, ms", 2),
     ("chunks_per_s", "chunks/s", 0), ("requests_per_s", "requests/s", 0), ("idle_mib", "idle MiB", 1),
     ("memory_after_ratio", "memory after ÷ before", 2), ("bytes_per_conversation", "bytes a conversation", 0),
     ("cpu_percent", "CPU %", 0), ("tools_percent", "tools %", 0),
 ]
 # What says something about the answers' cost only where answers are streamed, and the other way round.
-NOT_STREAMED = {"cpu_us_per_chunk", "chunks_per_s", "kib_per_stream", "ttft_p50_ms", "latency_p50_ms", "latency_p99_ms"}
+LATENCIES = {"latency_p50_ms", "latency_p99_ms", "added_p50_us", "added_p99_us", "ttft_p50_ms"}
+NOT_STREAMED = {"cpu_us_per_chunk", "chunks_per_s", "kib_per_stream"} | LATENCIES
 STREAMED = {"cpu_us_per_request", "requests_per_s"}
 
 
@@ -23,63 +25,8 @@ def columns(scenario):
         hidden = hidden | {"chunks_per_s"}
     elif "say" in load:
         # Without a pace a latency is the length of a queue.
-        hidden = hidden | {"latency_p50_ms", "latency_p99_ms", "ttft_p50_ms", "kib_per_stream"}
+        hidden = hidden | LATENCIES | {"kib_per_stream"}
     return [column for column in COLUMNS if column[0] not in hidden]
-
-
-def number(value, digits=1):
-    return "–" if value is None else f"{value:,.{digits}f}"
-
-
-class Result:
-    """The rows by scenario and peer, in the order in which they ran."""
-
-    def __init__(self, data):
-        self.data, self.rows = data, {}
-        for row in data["rows"]:
-            self.rows.setdefault(row["scenario"], {}).setdefault(row["peer"], []).append(row)
-        for by_peer in self.rows.values():
-            direct = self._median_rows(by_peer.get("direct", []))
-            for row in (row for rows in by_peer.values() for row in rows):
-                for quantile in ("p50", "p99"):
-                    base = direct.get(f"latency_{quantile}_ms")
-                    if base is not None and row.get(f"latency_{quantile}_ms") is not None:
-                        row[f"added_{quantile}_ms"] = max(0.0, row[f"latency_{quantile}_ms"] - base)
-
-    @staticmethod
-    def _median_rows(rows):
-        return {key: statistics.median(row[key] for row in rows) for key in ("latency_p50_ms", "latency_p99_ms")
-                if rows and all(row.get(key) is not None for row in rows)}
-
-    def values(self, scenario, peer, metric):
-        rows = self.rows.get(scenario, {}).get(peer, [])
-        return [row[metric] for row in rows if row.get(metric) is not None]
-
-    def median(self, scenario, peer, metric):
-        values = self.values(scenario, peer, metric)
-        return statistics.median(values) if values else None
-
-    def ratios(self, scenario, peer, base, metric):
-        """By repetition, since what slows the machine down slows both."""
-        rows = self.rows.get(scenario, {})
-        pairs = zip(rows.get(peer, []), rows.get(base, []))
-        return [mine[metric] / theirs[metric] for mine, theirs in pairs if mine.get(metric) is not None and theirs.get(metric)]
-
-    def repetitions(self):
-        """"5", or "2 to 5" where the scenarios differ."""
-        counts = sorted({len(rows) for by_peer in self.rows.values() for rows in by_peer.values()}) or [0]
-        return str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-
-    def loads(self):
-        loads = [row["load_average"] for row in self.data["rows"]]
-        return (min(loads), statistics.median(loads), max(loads)) if loads else (0, 0, 0)
-
-
-def _spread(values, digits):
-    if not values:
-        return "–"
-    text = number(statistics.median(values), digits)
-    return text if len(values) == 1 else f"{text} ({number(min(values), digits)} to {number(max(values), digits)})"
 
 
 def scenario_table(result, scenario):
@@ -94,44 +41,11 @@ def scenario_table(result, scenario):
     for peer, rows in by_peer.items():
         cells = [peer]
         if with_ratio:
-            cells.append(_spread(result.ratios(scenario, peer, anchor, cost), 2) if peer not in (anchor, "direct") else "–")
+            cells.append(spread(result.ratios(scenario, peer, anchor, cost), 2) if peer not in (anchor, "direct") else "–")
         for key, _, digits in shown:
             own = peer == "direct" and key not in ("latency_p50_ms", "latency_p99_ms", "ttft_p50_ms", "chunks_per_s", "requests_per_s")
-            cells.append("–" if own else _spread(result.values(scenario, peer, key), digits))
+            cells.append("–" if own else spread(result.values(scenario, peer, key), digits))
         cells.append(f"{sum(row['report']['ok'] for row in rows):,} / {sum(row['failures'] for row in rows):,}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _judge(result, goal, bound):
-    """What was reached against one bound, in words, and whether it holds; None where it was not measured."""
-    name, limit = bound
-    values = result.values(goal.scenario, goal.peer, goal.metric)
-    if name is None:
-        if not values:
-            return None
-        value = max(values) if goal.metric == "failures" else statistics.median(values)
-        return f"≤ {limit:g}", f"{value:.{0 if limit == 0 else 2}f}", value <= limit
-    ratios = result.ratios(goal.scenario, goal.peer, name, goal.metric)
-    if not ratios:
-        return None
-    ratio = statistics.median(ratios)
-    if limit < 0:
-        return f"≥ {-limit:g} × {name}", _spread(ratios, 2), ratio >= -limit
-    return f"≤ {limit:g} × {name}", _spread(ratios, 3 if limit < 0.5 else 2), ratio <= limit
-
-
-def goals_table(result):
-    lines = ["| goal | xtgateway | at least | reached | | aim | reached | |", "|---|---|---|---|---|---|---|---|"]
-    for goal in GOALS:
-        values = result.values(goal.scenario, goal.peer, goal.metric)
-        if not values:
-            continue
-        digits = 0 if goal.unit in ("/s", "") and goal.metric != "memory_after_ratio" else 2
-        cells = [goal.title, f"{_spread(values, digits)} {goal.unit}".strip()]
-        for bound in (goal.least, goal.aim):
-            judged = bound and _judge(result, goal, bound)
-            cells += [judged[0], judged[1], "yes" if judged[2] else "**no**"] if judged else ["", "", ""]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -11,18 +11,21 @@ public final class MemoryKeeper {
   private let running: () -> Int
   private var timer: LoopTimer?
   private var trim = MemoryTrim()
+  private var looked = false
   private var cpu = MemoryKeeper.cpuNanoseconds
 
   private static let intervalMilliseconds: UInt64 = 5000
   /// Soon: half of what is resident after the start was needed for that alone.
   private static let firstMilliseconds: UInt64 = 20
+  /// Then models, sessions and whatever else a start asks for are there.
+  private static let secondMilliseconds: UInt64 = 1000
 
   /// - Parameter running: requests under way in the whole process.
   public init(loop: EventLoop, running: @escaping () -> Int) {
     self.running = running
     let timer = LoopTimer(loop: loop) { [unowned self] in look() }
     timer.keepsLoopAlive(false)
-    timer.start(after: Self.firstMilliseconds, repeating: Self.intervalMilliseconds)
+    timer.start(after: Self.firstMilliseconds)
     self.timer = timer
   }
 
@@ -32,6 +35,8 @@ public final class MemoryKeeper {
   }
 
   private func look() {
+    if !looked { timer?.start(after: Self.secondMilliseconds, repeating: Self.intervalMilliseconds) }
+    looked = true
     let used = Self.cpuNanoseconds
     let busy = Double(used - cpu) / Double(Self.intervalMilliseconds * 1_000_000)
     cpu = used

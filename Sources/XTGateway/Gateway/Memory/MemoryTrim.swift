@@ -1,5 +1,6 @@
 /// Decides when memory is given back: when the process is quiet and holds clearly more than after the last time, and then for two
 /// minutes now and again, since much of what a load has left (idle connections, conversations, cached buffers) comes free only later.
+/// After the start it is twice in a row: the first models and sessions are fetched when the first time is over.
 public struct MemoryTrim {
   /// What the process held when it was trimmed last, or less if it has come to less since.
   private var restingBytes: Int?
@@ -11,14 +12,17 @@ public struct MemoryTrim {
   public init() {}
 
   /// - Parameters:
-  ///   - residentBytes: what the process holds now; asked every five seconds.
+  ///   - residentBytes: what the process holds now; asked every five seconds, and twice soon after the start.
   ///   - busy: the part of one core that it used since the last look.
   ///   - running: requests under way.
   public mutating func isDue(residentBytes: Int, busy: Double, running: Int) -> Bool {
     if let restingBytes { self.restingBytes = min(restingBytes, residentBytes) }
     guard running == 0, busy < 0.01 else { return false }
-    // The first time: what only the start needed.
-    guard let restingBytes, residentBytes <= restingBytes + restingBytes / 16 else {
+    guard let restingBytes else {
+      looksLeft = Self.followUpLooks + 1
+      return true
+    }
+    guard residentBytes <= restingBytes + restingBytes / 16 else {
       looksLeft = Self.followUpLooks
       return true
     }
