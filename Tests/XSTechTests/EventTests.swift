@@ -19,9 +19,7 @@ import Wire
   private func record(_ text: String) throws -> RecordValue? {
     try #"{"code":0,"type":"object","data":\#(text)}"#.withRawBytes { bytes in
       guard case .record(let record) = try Event.decode(bytes) else { return nil }
-      let text = ByteBuffer()
-      record.appendText(to: text)
-      return RecordValue(text: text.text, usage: record.usage)
+      return record.withText { RecordValue(text: String(decoding: $0, as: UTF8.self), usage: record.usage) }
     }
   }
 

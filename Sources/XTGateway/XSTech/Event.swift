@@ -24,11 +24,11 @@ public struct Record {
   public let usage: Usage?
 
   /// The answer's text, valid during the call.
-  public func withText(_ read: (UnsafeRawBufferPointer) -> Void) {
+  public func withText<Value>(_ read: (UnsafeRawBufferPointer) -> Value) -> Value {
     guard hasEscapes else { return read(answer) }
     let text = ByteBuffer(capacity: answer.count)
     JSONString.decode(answer, into: text)
-    read(text.bytes)
+    return read(text.bytes)
   }
 }
 
