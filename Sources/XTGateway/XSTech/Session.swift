@@ -28,6 +28,11 @@ public struct SessionSettings: Equatable, Sendable {
     (self.presencePenalty, self.frequencyPenalty) = (presencePenalty, frequencyPenalty)
     (self.maxToken, self.contextCount) = (maxToken, contextCount)
   }
+
+  public func isEqualButForPrompt(_ other: SessionSettings) -> Bool {
+    temperature == other.temperature && presencePenalty == other.presencePenalty && frequencyPenalty == other.frequencyPenalty
+      && maxToken == other.maxToken && contextCount == other.contextCount && model == other.model
+  }
 }
 
 /// A session as the upstream made it: its number, its settings, and what else an update has to send back, since that replaces the whole
