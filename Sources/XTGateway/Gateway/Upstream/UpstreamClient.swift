@@ -85,10 +85,11 @@ public final class UpstreamClient {
   public func complete(
     _ message: OutgoingMessage, sessionID: Int, account: AccountPool.AccountIndex, delegate: any HTTPTransferDelegate
   ) -> HTTPTransfer {
-    let body = CompletionBody(text: message.text, sessionID: sessionID, files: message.files)
+    let files = message.images.isEmpty ? [] : message.files
+    let body = CompletionBody(text: message.text, sessionID: sessionID, files: files)
     let request = HTTPClientRequest(
       method: .post, base: base, path: Call.completion.path, headers: headers(of: account).completion,
-      body: body.parts.map { HTTPClientBodyPart($0.buffer, $0.range) }, mayBeSentTwice: completionMayRepeat)
+      body: body.parts, mayBeSentTwice: completionMayRepeat)
     return client.start(request, delegate: delegate)
   }
 
