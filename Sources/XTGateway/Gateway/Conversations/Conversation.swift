@@ -1,7 +1,8 @@
 import Wire
 
-/// A conversation in the gateway's own terms, whatever the dialect it came in.
-public struct ChatQuery {
+/// A conversation in the gateway's own terms, whatever the dialect it came in. An object, since it is handed around with every step of
+/// an exchange.
+public final class ChatQuery {
   /// As the client named it.
   public var model: String
   /// The leading system messages, joined by blank lines.
