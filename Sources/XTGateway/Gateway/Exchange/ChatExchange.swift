@@ -247,7 +247,7 @@ final class ChatExchange {
   func forgetQuestion() {
     guard let query else { return }
     conversation = core.digest.extend(conversation, by: query.newTurns)
-    query.turns = []
+    query.forgetTurns()
   }
 
   // MARK: Going on after a failure
@@ -339,7 +339,7 @@ final class ChatExchange {
   private func cleanUp(_ outcome: LeaseOutcome, keepsSession: Bool) {
     http.delegate = nil
     // Whoever still holds it must not hold its texts and images.
-    query?.turns = []
+    query?.forgetTurns()
     query = nil
     if let ticket { core.desk.withdraw(ticket) }
     ticket = nil

@@ -26,6 +26,10 @@ public final class UpstreamClient {
   /// For the call that has to end next; at times for one that has ended since.
   @exclusivity(unchecked) private var timer: LoopTimer?
   private var isClosed = false
+  /// What answers were gathered in, to be used again.
+  private var spareBodies: [ByteBuffer] = []
+  private static let maxSpareBodies = 4
+  private static let maxSpareBytes = 4096
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
@@ -114,6 +118,14 @@ public final class UpstreamClient {
     pending.swapAt(call.index, pending.count - 1)
     pending[call.index].index = call.index
     pending.removeLast()
+  }
+
+  func takeBody() -> ByteBuffer { spareBodies.popLast() ?? ByteBuffer(capacity: 512) }
+
+  func giveBack(_ body: ByteBuffer) {
+    guard spareBodies.count < Self.maxSpareBodies, body.capacity <= Self.maxSpareBytes else { return }
+    body.removeAll()
+    spareBodies.append(body)
   }
 
   private func awaitDeadline() {
