@@ -22,7 +22,8 @@ public struct JSONDocument {
     guard let text = bytes.baseAddress, bytes.count > 0 else { throw JSONError(reason: "the text is empty", offset: 0) }
     guard bytes.count < 1 << 30 else { throw JSONError(reason: "the text is longer than 1 GiB", offset: 1 << 30) }
     // Most texts are short: their nodes are gathered on the stack and take memory only once their number is known.
-    let parsed = withUnsafeTemporaryAllocation(of: JSONNode.self, capacity: 64) { memory -> Result<ContiguousArray<JSONNode>, JSONError> in
+    typealias Outcome = Result<ContiguousArray<JSONNode>, JSONError>
+    let parsed = withUnsafeTemporaryAllocation(of: JSONNode.self, capacity: 64) { memory -> Outcome in
       var parser = JSONParser(text, bytes.count, maxDepth: maxDepth, maxValues: maxValues, memory)
       do throws(JSONError) { try parser.parse() } catch { return .failure(error) }
       return .success(parser.nodes)
