@@ -33,7 +33,14 @@ public enum Call: Sendable {
     case .deleteSessions(let ids):
       if ids.count == 1 { return "/api/chat/session/\(ids[0])" }
       // `[` and `]` are not allowed as they stand in a query (RFC 3986, section 3.4).
-      return "/api/chat/session/batch?" + ids.map { "ids%5B%5D=\($0)" }.joined(separator: "&")
+      let path = ByteBuffer(capacity: 32 + ids.count * 20)
+      path.append("/api/chat/session/batch?")
+      for (index, id) in ids.enumerated() {
+        if index > 0 { path.append("&") }
+        path.append("ids%5B%5D=")
+        path.append(decimal: id)
+      }
+      return path.text
     case .clearContext(let id): return "/api/chat/context-clear/\(id)"
     case .listSessions(let page): return "/api/chat/session?page=\(page)"
     case .completion: return "/api/chat/completions"
