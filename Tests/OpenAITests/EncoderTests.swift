@@ -78,7 +78,10 @@ import Wire
     func encode(_ content: String, _ reasoning: String, _ usage: CompletionUsage?) throws -> [String: Any] {
       try content.withRawBytes { content in
         try reasoning.withRawBytes { reasoning in
-          try foundationObject(CompletionEncoder.encode(identity, content: content, reasoning: reasoning, usage: usage).text)
+          var encoder = CompletionEncoder(identity)
+          encoder.appendContent(content)
+          encoder.appendReasoning(reasoning)
+          return try foundationObject(encoder.finish(usage).text)
         }
       }
     }

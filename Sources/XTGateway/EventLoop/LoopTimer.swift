@@ -1,14 +1,26 @@
 import CUV
 
-/// A timer. Keeps itself and its callback alive until `close()`; one close is owed for every init.
+/// What a timer that many have tells, where a closure for each would take memory.
+public protocol LoopTimerDelegate: AnyObject {
+  func timerDidFire()
+}
+
+/// A timer. Keeps itself and its callback or delegate alive until `close()`; one close is owed for every init.
 public final class LoopTimer {
   private let loop: EventLoop
   private var callback: (() -> Void)?
+  private var delegate: (any LoopTimerDelegate)?
   /// Nil once it is closed.
   private var timer: UnsafeMutablePointer<uv_timer_t>?
 
-  public init(loop: EventLoop, _ callback: @escaping () -> Void) {
-    (self.loop, self.callback) = (loop, callback)
+  public convenience init(loop: EventLoop, _ callback: @escaping () -> Void) {
+    self.init(loop: loop, callback, nil)
+  }
+
+  public convenience init(loop: EventLoop, delegate: any LoopTimerDelegate) { self.init(loop: loop, nil, delegate) }
+
+  private init(loop: EventLoop, _ callback: (() -> Void)?, _ delegate: (any LoopTimerDelegate)?) {
+    (self.loop, self.callback, self.delegate) = (loop, callback, delegate)
     let timer = loop.timers.take(loop)
     self.timer = timer
     timer.pointee.data = Unmanaged.passRetained(self).toOpaque()
@@ -39,14 +51,15 @@ public final class LoopTimer {
 
   public func close() {
     guard let timer else { return }
-    (self.timer, callback) = (nil, nil)
+    (self.timer, callback, delegate) = (nil, nil, nil)
     loop.timers.give(timer)
     Unmanaged.passUnretained(self).release()
   }
 
   fileprivate func fire() {
     loop.enter()
-    callback?()
+    // Its own call may close the timer.
+    if let delegate { delegate.timerDidFire() } else { callback?() }
     loop.leave()
   }
 }

@@ -43,12 +43,7 @@ public struct HTTPClientRequest {
   }
 }
 
-/// `range` of `buffer`'s readable bytes.
-public struct HTTPClientBodyPart {
-  public let buffer: ByteBuffer
-  public let range: Range<Int>
-  public init(_ buffer: ByteBuffer, _ range: Range<Int>? = nil) { (self.buffer, self.range) = (buffer, range ?? 0..<buffer.count) }
-}
+public typealias HTTPClientBodyPart = BufferPart
 
 public typealias HTTPClientResponseHead = HTTPReceivedHead
 

@@ -1,13 +1,13 @@
 import Wire
 
-/// Encodes a whole `chat.completion`.
-public enum CompletionEncoder {
-  /// - Parameters:
-  ///   - content: the inside of a JSON string literal; likewise `reasoning`, which is left out where it is empty.
-  public static func encode(
-    _ identity: CompletionIdentity, content: UnsafeRawBufferPointer, reasoning: UnsafeRawBufferPointer, usage: CompletionUsage?
-  ) -> ByteBuffer {
-    let buffer = ByteBuffer(capacity: content.count + reasoning.count + 384)
+/// Encodes a whole `chat.completion`, whose content is put in its place as it comes.
+public struct CompletionEncoder {
+  private let buffer: ByteBuffer
+  /// Left out where nothing comes.
+  private var reasoning = LazyByteBuffer()
+
+  public init(_ identity: CompletionIdentity) {
+    buffer = ByteBuffer(capacity: 1024)
     buffer.append(#"{"id":"#)
     var writer = JSONWriter(buffer)
     writer.string(identity.id)
@@ -17,17 +17,24 @@ public enum CompletionEncoder {
     writer = JSONWriter(buffer)
     writer.string(identity.model)
     buffer.append(#","choices":[{"index":0,"message":{"role":"assistant","content":""#)
-    buffer.append(content)
+  }
+
+  /// - Parameter inside: the inside of a JSON string literal; likewise of `appendReasoning`.
+  public func appendContent(_ inside: UnsafeRawBufferPointer) { buffer.append(inside) }
+  public mutating func appendReasoning(_ inside: UnsafeRawBufferPointer) { reasoning.append(inside) }
+
+  /// The whole; nothing may be appended afterwards.
+  public func finish(_ usage: CompletionUsage?) -> ByteBuffer {
     buffer.append(#"","refusal":null"#)
-    if reasoning.count > 0 {
+    if !reasoning.isEmpty {
       buffer.append(#","reasoning_content":""#)
-      buffer.append(reasoning)
+      buffer.append(reasoning.bytes)
       buffer.append(#"""#)
     }
     buffer.append(#"},"logprobs":null,"finish_reason":"stop"}]"#)
     if let usage {
       buffer.append(#","usage":"#)
-      writer = JSONWriter(buffer)
+      var writer = JSONWriter(buffer)
       usage.write(to: &writer)
     }
     buffer.append(#"}"#)

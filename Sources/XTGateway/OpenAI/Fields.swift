@@ -29,8 +29,10 @@ struct Fields {
 
   func path(_ name: StaticString) -> String { place.member(name) }
 
-  func value(_ name: StaticString) -> JSONValue? {
-    guard filter.mayHold(name), let value = object[name], value.kind != .null else { return nil }
+  @inline(__always) func value(_ name: StaticString) -> JSONValue? { filter.mayHold(name) ? present(name) : nil }
+
+  private func present(_ name: StaticString) -> JSONValue? {
+    guard let value = object[name], value.kind != .null else { return nil }
     return value
   }
 

@@ -23,36 +23,35 @@ struct MessageDecoder {
 
   private func message(_ value: JSONValue, at place: ParameterPath) throws(RequestError) -> Message {
     guard value.kind == .object else { throw .wrongType(place.text, expected: "an object", got: .init(value.kind)) }
-    let fields = Fields(value, at: place)
-    let role = try role(fields)
-    var message = Message(role: role, text: "", images: [])
-    guard let content = fields.value("content") else {
+    let role = try role(value["role"], at: place)
+    guard let content = value["content"], content.kind != .null else {
       // An assistant's turn that only called tools has no content; anyone else has to say something.
-      if role == .assistant || role == .function { return message }
+      if role == .assistant || role == .function { return Message(role: role, text: "", images: []) }
+      let path = place.member("content")
       throw RequestError(
-        .invalidValue, "Invalid value for '\(fields.path("content"))': expected a string or an array of parts, got null.",
-        param: fields.path("content"))
+        .invalidValue, "Invalid value for '\(path)': expected a string or an array of parts, got null.", param: path)
     }
-    if let text = content.string {
-      message.text = text
-    } else if content.kind == .array {
-      try decodeParts(content, of: place, into: &message)
-    } else {
-      throw .wrongType(fields.path("content"), expected: "a string or an array of parts", got: .init(content.kind))
+    if let text = content.string { return Message(role: role, text: text, images: []) }
+    guard content.kind == .array else {
+      throw .wrongType(place.member("content"), expected: "a string or an array of parts", got: .init(content.kind))
     }
+    var message = Message(role: role, text: "", images: [])
+    try decodeParts(content, of: place, into: &message)
     return message
   }
 
-  private func role(_ fields: Fields) throws(RequestError) -> Message.Role {
-    guard let value = fields.value("role") else {
-      throw RequestError(.invalidValue, "Missing required parameter: '\(fields.path("role"))'.", param: fields.path("role"))
+  private func role(_ value: JSONValue?, at place: ParameterPath) throws(RequestError) -> Message.Role {
+    guard let value, value.kind != .null else {
+      let path = place.member("role")
+      throw RequestError(.invalidValue, "Missing required parameter: '\(path)'.", param: path)
     }
-    guard value.kind == .string else { throw .wrongType(fields.path("role"), expected: "a string", got: .init(value.kind)) }
+    guard value.kind == .string else { throw .wrongType(place.member("role"), expected: "a string", got: .init(value.kind)) }
     guard let role = Message.Role(value) else {
+      let path = place.member("role")
       throw RequestError(
         .invalidValue,
-        "Invalid value for '\(fields.path("role"))': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
-        param: fields.path("role"))
+        "Invalid value for '\(path)': supported values are 'system', 'developer', 'user', 'assistant' and 'tool'.",
+        param: path)
     }
     return role
   }

@@ -32,11 +32,11 @@ public enum ASCII {
     let other = UnsafeRawPointer(text.utf8Start)
     var index = 0
     while index + 8 <= count {
-      if lowercase(ByteScan.word(base, index)) != lowercase(ByteScan.word(other, index)) { return false }
+      guard isEqual(ByteScan.word(base, index), ByteScan.word(other, index)) else { return false }
       index += 8
     }
     // The last eight once more, in part, rather than a byte at a time.
-    if count >= 8 { return lowercase(ByteScan.word(base, count - 8)) == lowercase(ByteScan.word(other, count - 8)) }
+    if count >= 8 { return isEqual(ByteScan.word(base, count - 8), ByteScan.word(other, count - 8)) }
     while index < count {
       guard lowercase(bytes[index]) == lowercase(other.load(fromByteOffset: index, as: UInt8.self)) else { return false }
       index += 1
@@ -44,7 +44,12 @@ public enum ASCII {
     return true
   }
 
-  /// The same of eight bytes.
+  /// Whether eight bytes are, most often in the same case.
+  @inline(__always) private static func isEqual(_ word: UInt64, _ other: UInt64) -> Bool {
+    word == other || lowercase(word) == lowercase(other)
+  }
+
+  /// `lowercase` of eight bytes.
   @inline(__always) private static func lowercase(_ word: UInt64) -> UInt64 {
     let capitals = ByteScan.within(UInt8(ascii: "A"), UInt8(ascii: "Z"), word & 0x7F7F_7F7F_7F7F_7F7F) & ~word
     return word | capitals >> 2

@@ -98,6 +98,7 @@ public final class ByteBuffer {
 
   /// Appends `value` in decimal digits, with a `-` where it is negative.
   public func append(decimal value: Int) {
+    if value >= 0, value < 10 { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
     withUnsafeTemporaryAllocation(byteCount: 20, alignment: 1) { digits in
       var index = digits.count
       var rest = value.magnitude

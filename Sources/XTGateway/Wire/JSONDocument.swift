@@ -21,10 +21,15 @@ public struct JSONDocument {
   public init(parsing bytes: UnsafeRawBufferPointer, maxDepth: Int = 64, maxValues: Int = .max) throws(JSONError) {
     guard let text = bytes.baseAddress, bytes.count > 0 else { throw JSONError(reason: "the text is empty", offset: 0) }
     guard bytes.count < 1 << 30 else { throw JSONError(reason: "the text is longer than 1 GiB", offset: 1 << 30) }
-    var parser = JSONParser(bytes, maxDepth: maxDepth, maxValues: maxValues)
-    try parser.parse()
+    // Most texts are short: their nodes are gathered on the stack and take memory only once their number is known.
+    typealias Outcome = Result<ContiguousArray<JSONNode>, JSONError>
+    let parsed = withUnsafeTemporaryAllocation(of: JSONNode.self, capacity: 64) { memory -> Outcome in
+      var parser = JSONParser(text, bytes.count, maxDepth: maxDepth, maxValues: maxValues, memory)
+      do throws(JSONError) { try parser.parse() } catch { return .failure(error) }
+      return .success(parser.nodes)
+    }
     self.text = text
-    self.nodes = parser.nodes
+    nodes = try parsed.get()
   }
 
   public var root: JSONValue { JSONValue(text: text, nodes: nodes, index: 0) }
@@ -49,7 +54,19 @@ struct JSONNode {
     info = code.rawValue
   }
 
-  var code: Code { Code(rawValue: info & 7)! }
+  @inline(__always) var code: Code {
+    // Numbered as they are declared, so that nothing has to be looked up.
+    switch info & 7 {
+    case 0: .object
+    case 1: .array
+    case 2: .string
+    case 3: .escapedString
+    case 4: .number
+    case 5: .true
+    case 6: .false
+    default: .null
+    }
+  }
   var count: Int { Int(info >> 3) }
 
   /// Sets what an open container's node does not say yet.

@@ -22,6 +22,11 @@ enum JSONEscaping {
       if found != 0 { return index + found.trailingZeroBitCount >> 3 }
       index += 8
     }
+    // The last eight once more, in part, rather than a byte at a time.
+    if index < count, count - start >= 8 {
+      let found = ByteScan.escaped(ByteScan.word(base, count - 8))
+      return found == 0 ? count : count - 8 + found.trailingZeroBitCount >> 3
+    }
     while index < count {
       let byte = base.load(fromByteOffset: index, as: UInt8.self)
       if byte < 0x20 || byte == 0x22 || byte == 0x5C { return index }

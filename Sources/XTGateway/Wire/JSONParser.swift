@@ -1,11 +1,22 @@
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// Checks a JSON text in one pass and builds the index over it. Open containers are chained through their own nodes, so that
 /// nesting costs neither recursion nor a stack.
-struct JSONParser {
-  private let bytes: UnsafeRawBufferPointer
+struct JSONParser: ~Copyable {
+  private let base: UnsafeRawPointer
+  private let end: Int
   private let maxDepth: Int
   private let maxValues: Int
-  private(set) var nodes = ContiguousArray<JSONNode>()
   private var index = 0
+  private var memory: UnsafeMutablePointer<JSONNode>
+  private var capacity: Int
+  private var nodeCount = 0
+  /// Whether `memory` is its own, not the caller's.
+  private var ownsMemory = false
   private var depth = 0
   /// Index of the innermost open container's node; -1 outside of all.
   private var container = -1
@@ -15,22 +26,31 @@ struct JSONParser {
   /// A member's name has to come next.
   private var isKeyDue = false
 
-  init(_ bytes: UnsafeRawBufferPointer, maxDepth: Int, maxValues: Int) {
-    self.bytes = bytes
-    self.maxDepth = maxDepth
-    self.maxValues = maxValues
-    nodes.reserveCapacity(min(max(bytes.count / 8, 4), 64))
+  /// - Parameters:
+  ///   - count: at least one.
+  ///   - memory: for the first nodes; belongs to the parser as long as that lives. At least one.
+  init(_ base: UnsafeRawPointer, _ count: Int, maxDepth: Int, maxValues: Int, _ memory: UnsafeMutableBufferPointer<JSONNode>) {
+    precondition(count > 0 && memory.count > 0)
+    (self.base, end) = (base, count)
+    (self.maxDepth, self.maxValues) = (maxDepth, maxValues)
+    (self.memory, capacity) = (memory.baseAddress!, memory.count)
+  }
+
+  deinit { if ownsMemory { free(memory) } }
+
+  var nodes: ContiguousArray<JSONNode> {
+    ContiguousArray(UnsafeBufferPointer(start: memory, count: nodeCount))
   }
 
   mutating func parse() throws(JSONError) {
     skipSpace()
-    if bytes[0] == 0xEF && bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+    if index == 0, byte() == 0xEF, UnsafeRawBufferPointer(start: base, count: end).starts(with: [0xEF, 0xBB, 0xBF]) {
       throw JSONError(reason: "a byte order mark is not allowed", offset: 0)
     }
     while true {
       if isKeyDue { try key() }
       if try value() { continue }
-      guard nodes.count <= maxValues else { throw JSONError(reason: "more than \(maxValues) values", offset: index) }
+      guard nodeCount <= maxValues else { throw JSONError(reason: "more than \(maxValues) values", offset: index) }
       skipSpace()
       while container >= 0, !take(UInt8(ascii: ",")) {
         guard take(isInObject ? UInt8(ascii: "}") : UInt8(ascii: "]")) else {
@@ -40,7 +60,7 @@ struct JSONParser {
         skipSpace()
       }
       guard container >= 0 else {
-        guard index == bytes.count else { throw JSONError(reason: "something stands behind the value", offset: index) }
+        guard index == end else { throw JSONError(reason: "something stands behind the value", offset: index) }
         return
       }
       count += 1
@@ -53,12 +73,13 @@ struct JSONParser {
   /// - Returns: true if that value is due next.
   @inline(__always) private mutating func value() throws(JSONError) -> Bool {
     isKeyDue = false
-    guard index < bytes.count else { throw expected("a value") }
-    switch bytes[index] {
+    guard index < end else { throw expected("a value") }
+    switch byte() {
     case UInt8(ascii: "\""): try string()
     case UInt8(ascii: "{"): return try open(.object)
     case UInt8(ascii: "["): return try open(.array)
     case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+      let bytes = UnsafeRawBufferPointer(start: base, count: end)
       let end = JSONNumber.end(of: bytes, from: index)
       if end < 0 { throw JSONNumber.error(of: bytes, at: ~end) }
       append(.number, to: end)
@@ -73,9 +94,9 @@ struct JSONParser {
   private mutating func open(_ code: JSONNode.Code) throws(JSONError) -> Bool {
     guard depth < maxDepth else { throw JSONError(reason: "nested deeper than \(maxDepth) levels", offset: index) }
     depth += 1
-    if container >= 0 { nodes[container].setCount(count) }
-    nodes.append(JSONNode(code, start: index, end: index, next: container + 1))
-    container = nodes.count - 1
+    if container >= 0 { memory[container].setCount(count) }
+    add(JSONNode(code, start: index, end: index, next: container + 1))
+    container = nodeCount - 1
     isInObject = code == .object
     count = 0
     index += 1
@@ -91,18 +112,18 @@ struct JSONParser {
 
   /// Ends the innermost container just before `index`.
   private mutating func close() {
-    let outer = Int(nodes[container].next) - 1
-    nodes[container].setCount(count)
-    nodes[container].end = UInt32(truncatingIfNeeded: index)
-    nodes[container].next = UInt32(truncatingIfNeeded: nodes.count)
+    let outer = Int(memory[container].next) - 1
+    memory[container].setCount(count)
+    memory[container].end = UInt32(truncatingIfNeeded: index)
+    memory[container].next = UInt32(truncatingIfNeeded: nodeCount)
     container = outer
-    if outer >= 0 { (isInObject, count) = (nodes[outer].code == .object, nodes[outer].count) }
+    if outer >= 0 { (isInObject, count) = (memory[outer].code == .object, memory[outer].count) }
     depth -= 1
   }
 
   /// A member's name and colon, up to its value.
   @inline(__always) private mutating func key() throws(JSONError) {
-    guard index < bytes.count, bytes[index] == UInt8(ascii: "\"") else { throw expected("a member's name in quotes") }
+    guard index < end, byte() == UInt8(ascii: "\"") else { throw expected("a member's name in quotes") }
     try string()
     skipSpace()
     guard take(UInt8(ascii: ":")) else { throw expected("':'") }
@@ -110,55 +131,77 @@ struct JSONParser {
   }
 
   @inline(__always) private mutating func string() throws(JSONError) {
-    guard let base = bytes.baseAddress else { return }
     // Names and most texts are short, and plain up to their quote.
-    var end = index &+ 1
-    while end &+ 8 <= bytes.count {
-      let found = ByteScan.special(ByteScan.word(base, end))
+    let start = index
+    var position = start &+ 1
+    while position &+ 8 <= end {
+      let found = ByteScan.special(ByteScan.word(base, position))
       guard found != 0 else {
-        end &+= 8
-        if end &- index < 32 { continue } else { break }
+        position &+= 8
+        if position &- start < 32 { continue } else { break }
       }
-      end &+= found.trailingZeroBitCount >> 3
-      if base.load(fromByteOffset: end, as: UInt8.self) == UInt8(ascii: "\"") { return append(.string, to: end + 1) }
+      position &+= found.trailingZeroBitCount >> 3
+      if base.load(fromByteOffset: position, as: UInt8.self) == UInt8(ascii: "\"") { return append(.string, to: position &+ 1) }
       break
     }
-    try string(plainTo: end)
+    try string(plainTo: position)
   }
 
-  /// Any string, of which everything in front of `end` was seen to be plain.
-  private mutating func string(plainTo end: Int) throws(JSONError) {
-    guard let (quote, hasEscapes) = JSONString.end(of: bytes, from: end) else {
+  /// Any string, of which everything in front of `position` was seen to be plain.
+  private mutating func string(plainTo position: Int) throws(JSONError) {
+    let bytes = UnsafeRawBufferPointer(start: base, count: end)
+    guard let (quote, hasEscapes) = JSONString.end(of: bytes, from: position) else {
       throw JSONString.error(of: bytes, from: index + 1)
     }
     append(hasEscapes ? .escapedString : .string, to: quote + 1)
   }
 
-  @inline(__always) private mutating func word(_ word: StaticString, _ code: JSONNode.Code) throws(JSONError) {
-    guard UnsafeRawBufferPointer(rebasing: bytes[index...]).starts(withText: word) else { throw expected("a value") }
+  private mutating func word(_ word: StaticString, _ code: JSONNode.Code) throws(JSONError) {
+    guard UnsafeRawBufferPointer(start: base + index, count: end - index).starts(withText: word) else { throw expected("a value") }
     append(code, to: index + word.utf8CodeUnitCount)
   }
 
+  private func expected(_ what: String) -> JSONError {
+    JSONError(reason: index < end ? "expected \(what)" : "the text ends where it needs \(what)", offset: index)
+  }
+}
+
+// MARK: - Bytes and nodes
+extension JSONParser {
+  /// The next one; there has to be one.
+  @inline(__always) private func byte() -> UInt8 { base.load(fromByteOffset: index, as: UInt8.self) }
+
   @inline(__always) private mutating func append(_ code: JSONNode.Code, to end: Int) {
-    nodes.append(JSONNode(code, start: index, end: end, next: nodes.count + 1))
+    add(JSONNode(code, start: index, end: end, next: nodeCount &+ 1))
     index = end
   }
 
-  @inline(__always) private mutating func take(_ byte: UInt8) -> Bool {
-    guard index < bytes.count, bytes[index] == byte else { return false }
-    index += 1
+  @inline(__always) private mutating func add(_ node: JSONNode) {
+    if nodeCount == capacity { grow() }
+    (memory + nodeCount).initialize(to: node)
+    nodeCount &+= 1
+  }
+
+  private mutating func grow() {
+    let old = ownsMemory ? memory : nil
+    guard let new = realloc(old, capacity * 2 * MemoryLayout<JSONNode>.stride) else { fatalError("out of memory: a JSON index") }
+    let nodes = new.bindMemory(to: JSONNode.self, capacity: capacity * 2)
+    if !ownsMemory { nodes.update(from: memory, count: nodeCount) }
+    (memory, ownsMemory) = (nodes, true)
+    capacity *= 2
+  }
+
+  @inline(__always) private mutating func take(_ expected: UInt8) -> Bool {
+    guard index < end, byte() == expected else { return false }
+    index &+= 1
     return true
   }
 
   @inline(__always) private mutating func skipSpace() {
-    while index < bytes.count {
-      let byte = bytes[index]
+    while index < end {
+      let byte = byte()
       guard byte <= 0x20, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 else { return }
-      index += 1
+      index &+= 1
     }
-  }
-
-  private func expected(_ what: String) -> JSONError {
-    JSONError(reason: index < bytes.count ? "expected \(what)" : "the text ends where it needs \(what)", offset: index)
   }
 }

@@ -42,12 +42,12 @@ public struct JSONNameFilter {
   }
 
   /// False: there is none.
-  public func mayHold(_ name: StaticString) -> Bool {
+  @inline(__always) public func mayHold(_ name: StaticString) -> Bool {
     guard name.utf8CodeUnitCount > 0 else { return true }
     return bits & Self.bit(name.utf8Start[0], name.utf8CodeUnitCount) != 0
   }
 
-  private static func bit(_ first: UInt8, _ length: Int) -> UInt64 {
+  @inline(__always) private static func bit(_ first: UInt8, _ length: Int) -> UInt64 {
     1 << UInt64(truncatingIfNeeded: (Int(first) &* 5 &+ length) & 63)
   }
 }

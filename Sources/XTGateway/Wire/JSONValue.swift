@@ -14,7 +14,7 @@ public struct JSONValue {
 
   private var node: JSONNode { nodes[index] }
 
-  public var kind: Kind {
+  @inline(__always) public var kind: Kind {
     switch node.code {
     case .object: .object
     case .array: .array
@@ -48,7 +48,7 @@ public struct JSONValue {
 
   private func member(_ name: UnsafeRawBufferPointer) -> JSONValue? {
     guard node.code == .object else { return nil }
-    var found: Int?
+    var found = 0
     nodes.withUnsafeBufferPointer { nodes in
       var key = index + 1
       for _ in 0..<nodes[index].count {
@@ -64,13 +64,14 @@ public struct JSONValue {
         key = Int(nodes[key + 1].next)
       }
     }
-    return found.map(at)
+    return found > 0 ? at(found) : nil
   }
 
   private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ other: UnsafeRawBufferPointer) -> Bool {
     guard bytes.count == other.count else { return false }
-    guard let start = bytes.baseAddress, let otherStart = other.baseAddress else { return true }
-    return memcmp(start, otherStart, bytes.count) == 0
+    guard let start = bytes.baseAddress, let otherStart = other.baseAddress, bytes.count > 0 else { return true }
+    // Nearly all that differ do so in their first byte.
+    return start.load(as: UInt8.self) == otherStart.load(as: UInt8.self) && memcmp(start, otherStart, bytes.count) == 0
   }
 
   /// Calls `body` with each of an object's members in order (with none of anything else): its decoded name, which is valid during the call,
@@ -143,6 +144,7 @@ extension JSONValue {
 
   private func isString(_ text: UnsafeRawBufferPointer) -> Bool {
     guard let inside, inside.count >= text.count else { return false }
+    if isPlainString { return Self.isEqual(inside, text) }
     var isEqual = false
     withText { isEqual = Self.isEqual($0, text) }
     return isEqual

@@ -48,16 +48,17 @@ public struct JSONWriter {
 
   /// Writes text that needs no escape, at one stroke.
   private mutating func enclose(_ utf8: UnsafeRawBufferPointer) {
-    let room = buffer.reserve(utf8.count + 3)
-    var index = 0
+    guard let room = buffer.reserve(utf8.count + 3).baseAddress else { return }
+    var length = 0
     if needsComma {
-      room[0] = UInt8(ascii: ",")
-      index = 1
+      room.storeBytes(of: UInt8(ascii: ","), as: UInt8.self)
+      length = 1
     }
-    room[index] = UInt8(ascii: "\"")
-    UnsafeMutableRawBufferPointer(rebasing: room[(index + 1)...]).copyMemory(from: utf8)
-    room[index + 1 + utf8.count] = UInt8(ascii: "\"")
-    buffer.commit(index + 2 + utf8.count)
+    room.storeBytes(of: UInt8(ascii: "\""), toByteOffset: length, as: UInt8.self)
+    if let text = utf8.baseAddress { (room + length + 1).copyMemory(from: text, byteCount: utf8.count) }
+    length += utf8.count + 2
+    room.storeBytes(of: UInt8(ascii: "\""), toByteOffset: length - 1, as: UInt8.self)
+    buffer.commit(length)
     needsComma = true
   }
 

@@ -29,16 +29,42 @@ public enum Call: Sendable {
     switch self {
     case .models: return "/api/chat/tmpl"
     case .createSession: return "/api/chat/session"
-    case .updateSession(let id): return "/api/chat/session/" + String(id)
+    case .updateSession(let id): return Self.path("/api/chat/session/", id)
     case .deleteSessions(let ids):
       if ids.count == 1 { return "/api/chat/session/\(ids[0])" }
       // `[` and `]` are not allowed as they stand in a query (RFC 3986, section 3.4).
-      return "/api/chat/session/batch?" + ids.map { "ids%5B%5D=\($0)" }.joined(separator: "&")
+      let path = ByteBuffer(capacity: 32 + ids.count * 20)
+      path.append("/api/chat/session/batch?")
+      for (index, id) in ids.enumerated() {
+        if index > 0 { path.append("&") }
+        path.append("ids%5B%5D=")
+        path.append(decimal: id)
+      }
+      return path.text
     case .clearContext(let id): return "/api/chat/context-clear/\(id)"
     case .listSessions(let page): return "/api/chat/session?page=\(page)"
     case .completion: return "/api/chat/completions"
     case .login: return "/api/user/login"
     case .plans(let page): return "/api/user_plan?page=\(page)"
+    }
+  }
+
+  /// `prefix` and the number behind it, put together in one piece of memory.
+  private static func path(_ prefix: StaticString, _ id: Int) -> String {
+    var (rest, digits) = (id.magnitude, id < 0 ? 2 : 1)
+    while rest >= 10 { (rest, digits) = (rest / 10, digits + 1) }
+    let length = prefix.utf8CodeUnitCount + digits
+    return String(unsafeUninitializedCapacity: length) { text in
+      UnsafeMutableRawBufferPointer(text).copyMemory(
+        from: UnsafeRawBufferPointer(start: prefix.utf8Start, count: prefix.utf8CodeUnitCount))
+      if id < 0 { text[prefix.utf8CodeUnitCount] = UInt8(ascii: "-") }
+      var (rest, index) = (id.magnitude, length)
+      repeat {
+        index -= 1
+        text[index] = UInt8(ascii: "0") + UInt8(rest % 10)
+        rest /= 10
+      } while rest > 0
+      return length
     }
   }
 
@@ -68,7 +94,7 @@ public enum Call: Sendable {
 
   /// The body of `createSession`.
   public static func createSessionBody(model: String) -> ByteBuffer {
-    let body = ByteBuffer()
+    let body = ByteBuffer(capacity: model.utf8.count + 64)
     body.append(#"{"model":"#)
     var writer = JSONWriter(body)
     writer.string(model)

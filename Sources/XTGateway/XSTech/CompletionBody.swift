@@ -14,12 +14,12 @@ public struct File {
 
 /// The body of `POST /api/chat/completions`, in parts: what the gateway writes, with the files' base64 text between, where it lies.
 public struct CompletionBody {
-  public typealias Part = (buffer: ByteBuffer, range: Range<Int>)
-  public private(set) var parts: [Part] = []
-  private let written = ByteBuffer()
+  public private(set) var parts: [BufferPart] = []
+  private let written: ByteBuffer
   private var from = 0
 
   public init(text: String, sessionID: Int, files: [File]) {
+    written = ByteBuffer(capacity: text.utf8.count + 64)
     var writer = JSONWriter(written)
     writer.beginObject()
     writer.key("text")
@@ -35,7 +35,7 @@ public struct CompletionBody {
       written.append(file.mediaType)
       written.append(";base64,")
       cut()
-      parts.append((file.buffer, file.base64))
+      parts.append(BufferPart(file.buffer, file.base64))
       written.append(#""}"#)
     }
     written.append("]}")
@@ -43,7 +43,7 @@ public struct CompletionBody {
   }
 
   private mutating func cut() {
-    parts.append((written, from..<written.count))
+    parts.append(BufferPart(written, from..<written.count))
     from = written.count
   }
 }

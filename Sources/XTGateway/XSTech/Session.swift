@@ -28,6 +28,11 @@ public struct SessionSettings: Equatable, Sendable {
     (self.presencePenalty, self.frequencyPenalty) = (presencePenalty, frequencyPenalty)
     (self.maxToken, self.contextCount) = (maxToken, contextCount)
   }
+
+  public func isEqualButForPrompt(_ other: SessionSettings) -> Bool {
+    temperature == other.temperature && presencePenalty == other.presencePenalty && frequencyPenalty == other.frequencyPenalty
+      && maxToken == other.maxToken && contextCount == other.contextCount && model == other.model
+  }
 }
 
 /// A session as the upstream made it: its number, its settings, and what else an update has to send back, since that replaces the whole
@@ -45,21 +50,28 @@ public final class Session: Sendable {
     guard value.kind == .object else { return nil }
     var id: Int?
     var (defaults, updated) = (SessionSettings(model: ""), "")
-    let rest = ByteBuffer(capacity: value.raw.count)
-    value.forEachMember { name, key, value in
-      switch name.count {
-      case 2 where name.starts(withText: "id"): id = value.int
-      case 7 where name.starts(withText: "updated"): updated = value.string ?? ""
-      case 4 where name.starts(withText: "name"): return
-      default: if defaults.set(name, to: value) { return }
+    // Never longer than the object: its braces are as much as the one comma more.
+    let rest = withUnsafeTemporaryAllocation(byteCount: value.raw.count, alignment: 1) { memory -> [UInt8] in
+      var length = 0
+      func append(_ bytes: UnsafeRawBufferPointer, _ end: UInt8) {
+        UnsafeMutableRawBufferPointer(rebasing: memory[length..<(length + bytes.count)]).copyMemory(from: bytes)
+        memory[length + bytes.count] = end
+        length += bytes.count + 1
       }
-      rest.append(key)
-      rest.append(UInt8(ascii: ":"))
-      rest.append(value.raw)
-      rest.append(UInt8(ascii: ","))
+      value.forEachMember { name, key, value in
+        switch name.count {
+        case 2 where name.starts(withText: "id"): id = value.int
+        case 7 where name.starts(withText: "updated"): updated = value.string ?? ""
+        case 4 where name.starts(withText: "name"): return
+        default: if defaults.set(name, to: value) { return }
+        }
+        append(key, UInt8(ascii: ":"))
+        append(value.raw, UInt8(ascii: ","))
+      }
+      return Array(memory[..<length])
     }
     guard let id, id > 0 else { return nil }
-    (self.id, self.defaults, self.updated, self.rest) = (id, defaults, updated, Array(rest.bytes))
+    (self.id, self.defaults, self.updated, self.rest) = (id, defaults, updated, rest)
   }
 
   /// The body of an update: the whole object with `settings` and `name` in place of what it held.

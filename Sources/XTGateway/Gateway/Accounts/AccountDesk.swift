@@ -177,7 +177,7 @@ public final class AccountDesk {
     carryOut(grants)
   }
 
-  private func makeTimer() -> LoopTimer { LoopTimer(loop: loop) { [weak self] in self?.start() } }
+  private func makeTimer() -> LoopTimer { LoopTimer(loop: loop) { [unowned self] in start() } }
 
   private func rearm(_ next: UInt64?) {
     guard let next else { return timer.stop() }

@@ -116,24 +116,20 @@ final class OpenAIStreamEncoder<Stream: AnswerStream>: AnswerEncoder {
 final class OpenAICompletionEncoder: AnswerEncoder {
   private let exchange: HTTPServerExchange
   private let head: HTTPResponseHead
-  private let identity: CompletionIdentity
-  private let text = ByteBuffer()
-  private let thoughts = ByteBuffer()
+  private var completion: CompletionEncoder
 
   init(_ exchange: HTTPServerExchange, head: HTTPResponseHead, identity: CompletionIdentity) {
-    (self.exchange, self.head, self.identity) = (exchange, head, identity)
+    (self.exchange, self.head) = (exchange, head)
+    completion = CompletionEncoder(identity)
   }
 
   var isCommitted: Bool { false }
-  func content(_ inside: UnsafeRawBufferPointer) { text.append(inside) }
-  func reasoning(_ inside: UnsafeRawBufferPointer) { thoughts.append(inside) }
+  func content(_ inside: UnsafeRawBufferPointer) { completion.appendContent(inside) }
+  func reasoning(_ inside: UnsafeRawBufferPointer) { completion.appendReasoning(inside) }
   func keepAlive() {}
 
   func finish(_ usage: Usage?) {
-    exchange.respond(
-      head,
-      body: CompletionEncoder.encode(
-        identity, content: text.bytes, reasoning: thoughts.bytes, usage: usage.map(CompletionUsage.init)))
+    exchange.respond(head, body: completion.finish(usage.map(CompletionUsage.init)))
   }
 
   func fail(_ error: GatewayError) {

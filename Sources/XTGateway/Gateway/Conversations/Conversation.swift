@@ -1,12 +1,15 @@
 import Wire
 
-/// A conversation in the gateway's own terms, whatever the dialect it came in.
-public struct ChatQuery {
+/// A conversation in the gateway's own terms, whatever the dialect it came in. An object, since it is handed around with every step of
+/// an exchange.
+public final class ChatQuery {
   /// As the client named it.
   public var model: String
   /// The leading system messages, joined by blank lines.
   public var system: String
-  public var turns: [Turn]
+  public private(set) var turns: [Turn]
+  /// How many turns come up to and including the last answer: what a live session must know.
+  public private(set) var historyCount: Int
   public var parameters: Parameters
   public var stops: [String]
 
@@ -21,6 +24,7 @@ public struct ChatQuery {
 
   public init(model: String, system: String, turns: [Turn], parameters: Parameters = Parameters(), stops: [String] = []) {
     (self.model, self.system, self.turns) = (model, system, turns)
+    historyCount = (turns.lastIndex { $0.role == .assistant } ?? -1) + 1
     (self.parameters, self.stops) = (parameters, stops)
   }
 }
@@ -55,9 +59,10 @@ public struct Attachment {
 }
 
 extension ChatQuery {
-  /// How many turns come up to and including the last answer: what a live session must know.
-  public var historyCount: Int { (turns.lastIndex { $0.role == .assistant } ?? -1) + 1 }
   public var history: ArraySlice<Turn> { turns[..<historyCount] }
   /// What is said now.
   public var newTurns: ArraySlice<Turn> { turns[historyCount...] }
+
+  /// Their texts and images may be megabytes.
+  public func forgetTurns() { (turns, historyCount) = ([], 0) }
 }

@@ -37,9 +37,12 @@ public struct ConversationDigest: Sendable {
     -> ConversationKey
   {
     var hash = SipHash128(key: key)
-    hash.update(role.rawValue)
-    hash.update(conversation)
-    hash.update(text)
+    // At one stroke: the words are whole.
+    let turn = (
+      UInt64(role.rawValue).littleEndian, conversation.high.littleEndian, conversation.low.littleEndian, text.high.littleEndian,
+      text.low.littleEndian
+    )
+    withUnsafeBytes(of: turn) { hash.update($0) }
     for image in images {
       var content = SipHash128(key: key)
       content.update(image.base64Bytes)

@@ -30,7 +30,8 @@ public struct ConversationTable: Sendable {
   private var newestByKey: [ConversationKey: Int] = [:]
   private var oldest = -1
   private var newest = -1
-  private var lines: [AccountPool.AccountIndex: Line] = [:]
+  /// By account: they are few and their indices dense.
+  private var lines: [Line] = []
   public var capacity: Int
   private let accountCapacity: Int
 
@@ -43,7 +44,7 @@ public struct ConversationTable: Sendable {
     (self.capacity, self.accountCapacity) = (capacity, accountCapacity)
   }
 
-  public func count(account: AccountPool.AccountIndex) -> Int { lines[account]?.count ?? 0 }
+  public func count(account: AccountPool.AccountIndex) -> Int { account < lines.count ? lines[account].count : 0 }
 
   /// Removes and returns every session of an account.
   public mutating func remove(account: AccountPool.AccountIndex) -> [LiveSession] {
@@ -56,9 +57,18 @@ public struct ConversationTable: Sendable {
   /// - Parameter since: what was filed before then counts as gone already (ms, monotonic).
   public mutating func take(_ key: ConversationKey, since: UInt64 = 0) -> LiveSession? {
     // The newest of those that know the same conversation: if it is too old, so are the others.
-    guard let index = newestByKey[key], slots[index].filedAt >= since, let session = slots[index].session else { return nil }
-    unlinkTwin(index)
-    remove(index)
+    guard let place = newestByKey.index(forKey: key) else { return nil }
+    let index = newestByKey.values[place]
+    guard slots[index].filedAt >= since, let session = slots[index].session else { return nil }
+    // Nobody is newer.
+    let older = slots[index].olderTwin
+    if older >= 0 {
+      slots[older].newerTwin = -1
+      newestByKey.values[place] = older
+    } else {
+      newestByKey.remove(at: place)
+    }
+    remove(index, session.account)
     return session
   }
 
@@ -67,22 +77,16 @@ public struct ConversationTable: Sendable {
     let evicted =
       count(account: session.account) >= accountCapacity
       ? evictOldest(of: session.account) : count >= capacity ? evict(oldest) : nil
-    let twin = newestByKey[key] ?? -1
+    while lines.count <= session.account { lines.append(Line()) }
+    let index = free.popLast() ?? slots.count
+    let twin = Self.exchange(&newestByKey[key, default: -1], for: index)
     let slot = Slot(
       key: key, session: session, filedAt: now, older: newest, newer: -1, olderTwin: twin, newerTwin: -1,
-      olderOfAccount: lines[session.account]?.newest ?? -1, newerOfAccount: -1)
-    let index: Int
-    if let reused = free.popLast() {
-      index = reused
-      slots[index] = slot
-    } else {
-      index = slots.count
-      slots.append(slot)
-    }
+      olderOfAccount: lines[session.account].newest, newerOfAccount: -1)
+    if index < slots.count { slots[index] = slot } else { slots.append(slot) }
     if newest >= 0 { slots[newest].newer = index } else { oldest = index }
     newest = index
     if twin >= 0 { slots[twin].newerTwin = index }
-    newestByKey[key] = index
     queueUp(index, session.account)
     count += 1
     return evicted
@@ -99,27 +103,34 @@ public struct ConversationTable: Sendable {
   public mutating func removeAll() -> [LiveSession] { expire(filedBefore: .max) }
 
   /// Removes and returns the session of `account` that was filed longest ago.
-  public mutating func evictOldest(of account: AccountPool.AccountIndex) -> LiveSession? { evict(lines[account]?.oldest ?? -1) }
+  public mutating func evictOldest(of account: AccountPool.AccountIndex) -> LiveSession? {
+    account < lines.count ? evict(lines[account].oldest) : nil
+  }
 
   private mutating func evict(_ index: Int) -> LiveSession? {
     guard index >= 0, let session = slots[index].session else { return nil }
     unlinkTwin(index)
-    remove(index)
+    remove(index, session.account)
     return session
+  }
+
+  private static func exchange(_ value: inout Int, for new: Int) -> Int {
+    defer { value = new }
+    return value
   }
 
   private mutating func queueUp(_ index: Int, _ account: AccountPool.AccountIndex) {
     let newest = slots[index].olderOfAccount
-    if newest >= 0 { slots[newest].newerOfAccount = index } else { lines[account, default: Line()].oldest = index }
-    lines[account]?.newest = index
-    lines[account]?.count += 1
+    if newest >= 0 { slots[newest].newerOfAccount = index } else { lines[account].oldest = index }
+    lines[account].newest = index
+    lines[account].count += 1
   }
 
   private mutating func leaveLine(_ index: Int, _ account: AccountPool.AccountIndex) {
     let (older, newer) = (slots[index].olderOfAccount, slots[index].newerOfAccount)
-    if older >= 0 { slots[older].newerOfAccount = newer } else { lines[account]?.oldest = newer }
-    if newer >= 0 { slots[newer].olderOfAccount = older } else { lines[account]?.newest = older }
-    lines[account]?.count -= 1
+    if older >= 0 { slots[older].newerOfAccount = newer } else { lines[account].oldest = newer }
+    if newer >= 0 { slots[newer].olderOfAccount = older } else { lines[account].newest = older }
+    lines[account].count -= 1
   }
 
   /// Takes `index` out of the chain of its key, which may be as long as the table: many clients begin in the same words.
@@ -129,11 +140,11 @@ public struct ConversationTable: Sendable {
     if newer >= 0 { slots[newer].olderTwin = older } else { newestByKey[slots[index].key] = older >= 0 ? older : nil }
   }
 
-  private mutating func remove(_ index: Int) {
+  private mutating func remove(_ index: Int, _ account: AccountPool.AccountIndex) {
     let (older, newer) = (slots[index].older, slots[index].newer)
     if older >= 0 { slots[older].newer = newer } else { oldest = newer }
     if newer >= 0 { slots[newer].older = older } else { newest = older }
-    if let session = slots[index].session { leaveLine(index, session.account) }
+    leaveLine(index, account)
     slots[index].session = nil
     free.append(index)
     count -= 1

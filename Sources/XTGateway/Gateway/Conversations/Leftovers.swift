@@ -27,9 +27,10 @@ public enum Leftovers {
   static func seconds(_ text: String) -> Int? {
     var text = text
     return text.withUTF8 { text in
-      var rest = text[...]
-      guard let year = number(&rest, 4...4), let month = number(&rest), let day = number(&rest), let hour = number(&rest),
-        let minute = number(&rest), let second = number(&rest), rest.drop(while: isSeparator).isEmpty,
+      var end = 0
+      guard let year = number(text, &end, 4...4), let month = number(text, &end), let day = number(text, &end),
+        let hour = number(text, &end), let minute = number(text, &end), let second = number(text, &end),
+        text[end...].drop(while: isSeparator).isEmpty,
         (1...12).contains(month), (1...31).contains(day)
       else { return nil }
       return daysSince1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second
@@ -37,16 +38,16 @@ public enum Leftovers {
   }
 
   /// Takes separators and the number behind them, which ends with the text or before another separator.
-  private static func number(_ text: inout Slice<UnsafeBufferPointer<UInt8>>, _ length: ClosedRange<Int> = 1...9) -> Int? {
-    text = text.drop(while: isSeparator)
+  private static func number(_ text: UnsafeBufferPointer<UInt8>, _ index: inout Int, _ length: ClosedRange<Int> = 1...9) -> Int? {
+    while index < text.count, isSeparator(text[index]) { index += 1 }
     var number = 0
-    let start = text.startIndex
-    while let byte = text.first, !isSeparator(byte) {
-      guard (48...57).contains(byte), text.startIndex - start < length.upperBound else { return nil }
-      number = number * 10 + Int(byte - 48)
-      text.removeFirst()
+    let start = index
+    while index < text.count, !isSeparator(text[index]) {
+      guard (48...57).contains(text[index]), index - start < length.upperBound else { return nil }
+      number = number * 10 + Int(text[index] - 48)
+      index += 1
     }
-    return text.startIndex - start >= length.lowerBound ? number : nil
+    return index - start >= length.lowerBound ? number : nil
   }
 
   private static func isSeparator(_ byte: UInt8) -> Bool {

@@ -5,13 +5,28 @@ import XSTech
 public struct LiveSession: Sendable {
   public let account: AccountPool.AccountIndex
   public let session: Session
-  /// What the upstream has been told last; the prompt as a digest. Nil: nothing yet, and so it does not carry the gateway's name either.
-  private var told: (settings: SessionSettings, prompt: SipHash128.Digest)?
+  /// What the upstream has been told last. Nil: nothing yet, and so it does not carry the gateway's name either.
+  private var told: Told?
   /// When the upstream heard of it last (ms, monotonic): other gateways take a session for left behind that nobody has touched for the
   /// idle time-out.
   public var touchedAt: UInt64 = 0
   /// Completions that the session remembers.
   public private(set) var rounds = 0
+
+  /// An object, since a session is passed on a few times with every request, but told something only at its beginning.
+  private final class Told: Sendable {
+    /// Without the prompt.
+    let settings: SessionSettings
+    /// Nil: there is none.
+    let prompt: SipHash128.Digest?
+
+    init(_ settings: SessionSettings) {
+      prompt = LiveSession.digest(settings.prompt)
+      var rest = settings
+      rest.prompt = ""
+      self.settings = rest
+    }
+  }
 
   /// Only ever compared with itself: whoever finds a collision misleads nobody else's conversation.
   private static let promptKey = SipHash128.Key(k0: 0, k1: 0)
@@ -44,11 +59,11 @@ public struct LiveSession: Sendable {
 
   public func needsUpdate(to settings: SessionSettings) -> Bool {
     guard let told else { return true }
-    return Self.withoutPrompt(settings) != told.settings || Self.digest(settings.prompt) != told.prompt
+    return !settings.isEqualButForPrompt(told.settings) || Self.digest(settings.prompt) != told.prompt
   }
 
   public mutating func wasUpdated(to settings: SessionSettings) {
-    told = (Self.withoutPrompt(settings), Self.digest(settings.prompt))
+    told = Told(settings)
   }
 
   public mutating func finishedRound() { rounds += 1 }
@@ -59,13 +74,8 @@ public struct LiveSession: Sendable {
   /// False when the upstream would forget the conversation's beginning: it has to be replayed in a new session.
   public var remembersEverything: Bool { rounds <= SessionSettings.largestContextCount }
 
-  private static func withoutPrompt(_ settings: SessionSettings) -> SessionSettings {
-    var settings = settings
-    settings.prompt = ""
-    return settings
-  }
-
-  private static func digest(_ prompt: String) -> SipHash128.Digest {
+  private static func digest(_ prompt: String) -> SipHash128.Digest? {
+    guard !prompt.isEmpty else { return nil }
     var hash = SipHash128(key: promptKey)
     hash.update(prompt)
     return hash.finalize()

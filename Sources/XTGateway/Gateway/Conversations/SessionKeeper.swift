@@ -66,7 +66,7 @@ public final class SessionKeeper {
   }
 
   private func makeTimer(_ fire: @escaping (SessionKeeper) -> Void) -> LoopTimer {
-    let timer = LoopTimer(loop: loop) { [weak self] in if let self { fire(self) } }
+    let timer = LoopTimer(loop: loop) { [unowned self] in fire(self) }
     timer.keepsLoopAlive(false)
     return timer
   }

@@ -23,8 +23,13 @@ public struct OutgoingMessage {
 public enum Transcript {
   /// The new turns alone, for a session that knows everything before them.
   public static func newTurns(of query: ChatQuery) -> OutgoingMessage {
-    let tag = freeTag(query.newTurns)
-    return OutgoingMessage(text: current(query.newTurns, tag: tag), images: query.newTurns.flatMap(\.images))
+    let turns = query.newTurns
+    // Nearly always: somebody says something, and that is all.
+    if turns.count == 1, let turn = turns.first, turn.role == .user, !(turn.text.isEmpty && turn.images.isEmpty) {
+      return OutgoingMessage(text: turn.text, images: turn.images)
+    }
+    let tag = freeTag(turns)
+    return OutgoingMessage(text: current(turns, tag: tag), images: turns.flatMap(\.images))
   }
 
   /// The whole conversation, for a fresh session.

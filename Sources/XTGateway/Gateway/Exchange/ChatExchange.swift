@@ -28,7 +28,10 @@ final class ChatExchange {
   /// Where this stands in the core's list of running exchanges.
   var slot = 0
   private var timer: LoopTimer?
-  private var query = ChatQuery(model: "", system: "", turns: [])
+  /// It was set to what can become due.
+  private var isArmed = false
+  /// Nil before the body is read; without its turns as soon as the answer has begun.
+  private var query: ChatQuery?
   /// The upstream's values of the model, the one in use first.
   private var models: ArraySlice<String> = []
   /// Images that one message may carry.
@@ -46,7 +49,6 @@ final class ChatExchange {
   private var isTouching = false
   /// Digest of the turns up to the last answer, and, once the answer comes, of those and the new turns.
   private var conversation: ConversationKey
-  private var stops: [String] = []
   @exclusivity(unchecked) var response: CompletionResponse?
 
   /// Of the object's memory, up to and including `reader`.
@@ -55,7 +57,7 @@ final class ChatExchange {
   /// How long the rest of a finished answer's transfer may take before its connection is given up.
   private static let leftoverMilliseconds: UInt64 = 5000
 
-  init(core: GatewayCore, http: HTTPServerExchange, record: AccessRecord, client: ClientIdentity) {
+  init(core: GatewayCore, http: HTTPServerExchange, record: consuming AccessRecord, client: ClientIdentity) {
     (self.core, self.http, self.record, self.client) = (core, http, record, client)
     conversation = client.digest
     state = ChatExchangeState(policy: core.policy)
@@ -78,22 +80,25 @@ final class ChatExchange {
     do throws(RequestError) { request = try ChatRequest.decode(body, limits: RequestLimits(core.configuration)) } catch {
       return perform(state.failed(.invalidRequest(error)))
     }
-    query = OpenAIDialect.query(request)
+    let query = OpenAIDialect.query(request)
+    self.query = query
     record.model = excerpt(request.model)
     record.isStream = request.stream
     if !query.stops.isEmpty { reader = Self.reader(core, stops: query.stops) }
-    stops = query.stops
     encoder = OpenAIDialect.encoder(
       for: request, http: http, id: core.identifiers.next("chatcmpl-"), head: core.answerHead(record.requestID, client))
     clock = ExchangeClock(limits: core.clockLimits, now: core.loop.now, sendsKeepAlives: request.stream)
-    timer = LoopTimer(loop: core.loop) { [unowned self] in timerFired() }
-    rearm()
-    if let catalog = core.models.catalog { return catalogReady(.success(catalog)) }
-    core.models.withCatalog { [self] answer in catalogReady(answer) }
+    timer = LoopTimer(loop: core.loop, delegate: self)
+    if let catalog = core.models.catalog {
+      catalogReady(.success(catalog))
+    } else {
+      core.models.withCatalog { [self] answer in catalogReady(answer) }
+    }
+    if !isArmed { rearm() }
   }
 
   private func catalogReady(_ answer: ModelDirectory.Answer) {
-    guard state.stage == .models else { return }
+    guard state.stage == .models, let query else { return }
     switch answer {
     case .failure(let error): fail(error)
     case .success(let catalog):
@@ -135,6 +140,7 @@ final class ChatExchange {
   func cutOff() { perform(state.cutOff()) }
 
   private func askForAccount() {
+    guard let query else { return }
     conversation = query.historyCount > 0 ? core.digest.extend(client.digest, by: query.history) : client.digest
     if query.historyCount > 0, !query.newTurns.isEmpty, hold == nil, failedAccounts.isEmpty {
       hold = core.sessions.take(conversation).map(SessionHold.init(taken:))
@@ -161,6 +167,7 @@ final class ChatExchange {
       putAway(hold, isWorn: !hold.session.remembersEverything)
       self.hold = nil
     }
+    guard let query else { return }
     if hold == nil {
       if query.historyCount > 0 { core.sessions.noteReplay() }
       hold = core.sessions.takePrepared(account: account, model: model).map(SessionHold.init(prepared:))
@@ -169,7 +176,7 @@ final class ChatExchange {
   }
 
   private func createSession() {
-    guard let account = lease?.account else { return }
+    guard let account = lease?.account, let query else { return }
     let attempt = state.attempts
     core.sessions.make(account: account, model: model) { [self] outcome in
       let isCurrent = state.stage == .creating && state.attempts == attempt
@@ -191,12 +198,12 @@ final class ChatExchange {
     endTransfer()
     hold = nil
     // The one before has seen its last event.
-    reader = Self.reader(core, stops: stops)
+    reader = Self.reader(core, stops: query?.stops ?? [])
     createSession()
   }
 
   private func updateSession() {
-    guard let session = hold?.session else { return }
+    guard let session = hold?.session, let query else { return }
     hold?.isTouched = true
     let attempt = state.attempts
     let settings = session.settings(for: query, model: model)
@@ -214,7 +221,7 @@ final class ChatExchange {
   }
 
   private func send() {
-    guard let hold else { return }
+    guard let hold, let query else { return }
     self.hold?.isTouched = true
     let message = hold.isFresh ? Transcript.replay(of: query, maxFiles: maxFiles) : Transcript.newTurns(of: query)
     clock.sent(core.loop.now)
@@ -226,9 +233,9 @@ final class ChatExchange {
 
   /// Tells the upstream that a session which it has not heard of for long is in use, lest another gateway takes it for left behind.
   func touchSession() {
-    guard let session = hold?.session, transfer != nil, core.loop.now >= session.touchedAt + core.sessions.touchMilliseconds else {
-      return
-    }
+    guard let session = hold?.session, transfer != nil, core.loop.now >= session.touchedAt + core.sessions.touchMilliseconds,
+      let query
+    else { return }
     hold?.session.touchedAt = core.loop.now
     isTouching = true
     let body = session.session.updateBody(session.settings(for: query, model: model), name: core.sessions.name)
@@ -241,8 +248,9 @@ final class ChatExchange {
 
   /// The answer has begun: the message will not be needed again. Its texts and images may be megabytes.
   func forgetQuestion() {
+    guard let query else { return }
     conversation = core.digest.extend(conversation, by: query.newTurns)
-    query.turns = []
+    query.forgetTurns()
   }
 
   // MARK: Going on after a failure
@@ -288,7 +296,7 @@ final class ChatExchange {
     endTransfer()
     if let hold { putAway(hold, isWorn: false) }
     hold = nil
-    reader = Self.reader(core, stops: stops)
+    reader = Self.reader(core, stops: query?.stops ?? [])
     clock.left()
   }
 
@@ -333,7 +341,9 @@ final class ChatExchange {
 
   private func cleanUp(_ outcome: LeaseOutcome, keepsSession: Bool) {
     http.delegate = nil
-    query.turns = []
+    // Whoever still holds it must not hold its texts and images.
+    query?.forgetTurns()
+    query = nil
     if let ticket { core.desk.withdraw(ticket) }
     ticket = nil
     if var hold {
@@ -385,7 +395,8 @@ final class ChatExchange {
 
   // MARK: Time
 
-  private func timerFired() {
+  func timerDidFire() {
+    isArmed = false
     guard state.stage != .ended else { return releaseTransfer() }
     if let due = clock.due(core.loop.now) { perform(state.due(due, poolState: core.desk.queueTimeout())) }
     rearm()
@@ -395,9 +406,12 @@ final class ChatExchange {
   func rearm() {
     guard let timer, state.stage != .ended else { return }
     let (now, next) = (core.loop.now, clock.next)
+    isArmed = true
     timer.start(after: next > now ? next - now : 1)
   }
 }
+
+extension ChatExchange: LoopTimerDelegate {}
 
 extension ChatExchange: LeaseReceiver {
   func leaseGranted(_ lease: Lease) {

@@ -6,6 +6,7 @@ enum FileRules {
   static func maxFiles(for entry: ModelCatalog.Entry, _ catalog: ModelCatalog) -> Int { entry.takesImages ? catalog.maxFiles : 0 }
 
   static func check(_ query: ChatQuery, catalog: ModelCatalog, entry: ModelCatalog.Entry) -> RequestError? {
+    guard query.newTurns.contains(where: { !$0.images.isEmpty }) else { return nil }
     let images = query.newTurns.flatMap(\.images)
     guard let last = images.last else { return nil }
     if !entry.takesImages {

@@ -8,7 +8,7 @@ enum OpenAIDialect {
     // A request of nothing but system messages says what it has to say in them.
     let system = leading.count < request.messages.count ? leading : []
     let turns = request.messages[system.count...].map { message in
-      Turn(role(message.role), message.text, images: message.images.map(attachment))
+      Turn(role(message.role), message.text, images: message.images.isEmpty ? [] : message.images.map(attachment))
     }
     var parameters = ChatQuery.Parameters()
     parameters.temperature = request.temperature.map { min($0, 1) }
@@ -16,7 +16,8 @@ enum OpenAIDialect {
     parameters.frequencyPenalty = request.frequencyPenalty
     parameters.maxTokens = request.maxTokens.map { min($0, Int(Int32.max)) }
     return ChatQuery(
-      model: request.model, system: system.map(\.text).filter { !$0.isEmpty }.joined(separator: "\n\n"),
+      model: request.model,
+      system: system.isEmpty ? "" : system.map(\.text).filter { !$0.isEmpty }.joined(separator: "\n\n"),
       turns: leading.count < request.messages.count ? turns : [Turn(.user, leading.map(\.text).joined(separator: "\n\n"))],
       parameters: parameters, stops: request.stop)
   }

@@ -31,7 +31,7 @@ public final class GatewayService: HTTPService {
     switch route {
     case .health, .server, .admin, .metrics: break
     case .models, .model: sendModels(route, http, record)
-    case .chatCompletions: startChat(http, head, &record, client)
+    case .chatCompletions: startChat(http, head, record, client)
     }
   }
 
@@ -58,7 +58,7 @@ public final class GatewayService: HTTPService {
   // MARK: Routes
 
   private func startChat(
-    _ http: HTTPServerExchange, _ head: HTTPRequestHead, _ record: inout AccessRecord, _ client: ClientIdentity
+    _ http: HTTPServerExchange, _ head: HTTPRequestHead, _ record: consuming AccessRecord, _ client: ClientIdentity
   ) {
     guard Self.takes(head.headers.mediaType ?? .none) else {
       return refuse(.unsupportedMediaType(head.headers["content-type"] ?? ""), http, &record)

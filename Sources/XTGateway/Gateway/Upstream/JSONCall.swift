@@ -11,7 +11,7 @@ public final class JSONCall: HTTPTransferDelegate {
   @exclusivity(unchecked) private var done: ((Outcome) -> Void)?
   @exclusivity(unchecked) private var transfer: HTTPTransfer?
   @exclusivity(unchecked) private var head: HTTPClientResponseHead?
-  private let body = ByteBuffer()
+  private let body: ByteBuffer
   private let startedAt: UInt64
   /// Where its owner keeps it.
   @exclusivity(unchecked) var index = 0
@@ -21,6 +21,7 @@ public final class JSONCall: HTTPTransferDelegate {
 
   init(_ name: Call, upstream: UpstreamClient, _ done: @escaping (Outcome) -> Void) {
     (self.name, self.upstream, self.done) = (name, upstream, done)
+    body = upstream.takeBody()
     startedAt = upstream.loop.now
   }
 
@@ -48,6 +49,8 @@ public final class JSONCall: HTTPTransferDelegate {
   }
 
   public func transfer(_ transfer: HTTPTransfer, didEnd error: HTTPClientError?) {
+    // What was read of it is of no more use behind this.
+    defer { upstream.giveBack(body) }
     if let error { return finish(.failure(FailureClassifier.transport(error))) }
     guard let head else { return finish(.failure(.badResponse("no head"))) }
     if let encoding = head.contentEncoding, encoding.lowercased() != "identity" {

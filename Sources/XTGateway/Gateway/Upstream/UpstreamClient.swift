@@ -26,6 +26,10 @@ public final class UpstreamClient {
   /// For the call that has to end next; at times for one that has ended since.
   @exclusivity(unchecked) private var timer: LoopTimer?
   private var isClosed = false
+  /// What answers were gathered in, to be used again.
+  private var spareBodies: [ByteBuffer] = []
+  private static let maxSpareBodies = 4
+  private static let maxSpareBytes = 4096
   /// For calls that nobody's token belongs to.
   private let withoutToken: AccountHeaders
 
@@ -85,10 +89,11 @@ public final class UpstreamClient {
   public func complete(
     _ message: OutgoingMessage, sessionID: Int, account: AccountPool.AccountIndex, delegate: any HTTPTransferDelegate
   ) -> HTTPTransfer {
-    let body = CompletionBody(text: message.text, sessionID: sessionID, files: message.files)
+    let files = message.images.isEmpty ? [] : message.files
+    let body = CompletionBody(text: message.text, sessionID: sessionID, files: files)
     let request = HTTPClientRequest(
       method: .post, base: base, path: Call.completion.path, headers: headers(of: account).completion,
-      body: body.parts.map { HTTPClientBodyPart($0.buffer, $0.range) }, mayBeSentTwice: completionMayRepeat)
+      body: body.parts, mayBeSentTwice: completionMayRepeat)
     return client.start(request, delegate: delegate)
   }
 
@@ -113,6 +118,14 @@ public final class UpstreamClient {
     pending.swapAt(call.index, pending.count - 1)
     pending[call.index].index = call.index
     pending.removeLast()
+  }
+
+  func takeBody() -> ByteBuffer { spareBodies.popLast() ?? ByteBuffer(capacity: 512) }
+
+  func giveBack(_ body: ByteBuffer) {
+    guard spareBodies.count < Self.maxSpareBodies, body.capacity <= Self.maxSpareBytes else { return }
+    body.removeAll()
+    spareBodies.append(body)
   }
 
   private func awaitDeadline() {

@@ -77,6 +77,6 @@ enum HTTPCharacters {
 
   @inline(__always) private static func contains(_ byte: UInt8, low: UInt64, high: UInt64) -> Bool {
     guard byte < 128 else { return false }
-    return ((byte < 64 ? low : high) >> UInt64(byte & 63)) & 1 == 1
+    return ((byte < 64 ? low : high) &>> UInt64(byte & 63)) & 1 == 1
   }
 }

@@ -3,20 +3,39 @@ public struct HTTPReceivedHead: Sendable, Equatable {
   public let status: Int
   /// As received, nil if absent.
   public let contentType: String?
-  /// In seconds, of a numeric Retry-After.
-  public let retryAfterSeconds: Int?
-  public let contentEncoding: String?
-  public let location: String?
+  private let rare: Rare?
   /// The body ends where the connection does: nobody can tell a whole one from one that was cut off (RFC 9112, section 8).
   public let endsWithConnection: Bool
+
+  /// Apart, since few responses have any of it and every head is passed on a few times.
+  private final class Rare: Sendable {
+    let retryAfterSeconds: Int?
+    let contentEncoding: String?
+    let location: String?
+
+    init(_ retryAfterSeconds: Int?, _ contentEncoding: String?, _ location: String?) {
+      (self.retryAfterSeconds, self.contentEncoding, self.location) = (retryAfterSeconds, contentEncoding, location)
+    }
+  }
 
   public init(
     status: Int, contentType: String?, retryAfterSeconds: Int? = nil, contentEncoding: String? = nil, location: String? = nil,
     endsWithConnection: Bool = false
   ) {
-    self.endsWithConnection = endsWithConnection
-    (self.status, self.contentType, self.retryAfterSeconds) = (status, contentType, retryAfterSeconds)
-    (self.contentEncoding, self.location) = (contentEncoding, location)
+    (self.status, self.contentType, self.endsWithConnection) = (status, contentType, endsWithConnection)
+    let isPlain = retryAfterSeconds == nil && contentEncoding == nil && location == nil
+    rare = isPlain ? nil : Rare(retryAfterSeconds, contentEncoding, location)
+  }
+
+  /// In seconds, of a numeric Retry-After.
+  public var retryAfterSeconds: Int? { rare?.retryAfterSeconds }
+  public var contentEncoding: String? { rare?.contentEncoding }
+  public var location: String? { rare?.location }
+
+  public static func == (one: HTTPReceivedHead, other: HTTPReceivedHead) -> Bool {
+    one.status == other.status && one.contentType == other.contentType && one.endsWithConnection == other.endsWithConnection
+      && one.retryAfterSeconds == other.retryAfterSeconds && one.contentEncoding == other.contentEncoding
+      && one.location == other.location
   }
 }
 

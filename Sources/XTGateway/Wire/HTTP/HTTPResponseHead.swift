@@ -22,13 +22,21 @@ public struct HTTPResponseHead {
   }
 
   private mutating func add(_ name: StaticString, _ value: UnsafeRawBufferPointer) {
-    add(lines: name)
-    add(lines: ": ")
-    let start = lines.count
-    lines.append(contentsOf: value)
-    guard HTTPCharacters.hasControl(value) else { return add(lines: "\r\n") }
-    for index in start..<lines.count where lines[index] < 0x20 || lines[index] == 0x7F { lines[index] = UInt8(ascii: " ") }
-    add(lines: "\r\n")
+    if lines.isEmpty { lines.reserveCapacity(512) }
+    let length = name.utf8CodeUnitCount
+    // Put together first: to append to an array costs more than the few bytes of most lines.
+    withUnsafeTemporaryAllocation(byteCount: length + value.count + 4, alignment: 1) { line in
+      line.copyMemory(from: UnsafeRawBufferPointer(start: name.utf8Start, count: length))
+      line[length] = UInt8(ascii: ":")
+      line[length + 1] = UInt8(ascii: " ")
+      UnsafeMutableRawBufferPointer(rebasing: line[(length + 2)...]).copyMemory(from: value)
+      line[line.count - 2] = HTTPCharacters.carriageReturn
+      line[line.count - 1] = HTTPCharacters.lineFeed
+      if HTTPCharacters.hasControl(value) {
+        for index in (length + 2)..<(line.count - 2) where line[index] < 0x20 || line[index] == 0x7F { line[index] = 0x20 }
+      }
+      lines.append(contentsOf: UnsafeRawBufferPointer(line))
+    }
   }
 
   /// Appends the status line and the field lines, without the empty line at the end.

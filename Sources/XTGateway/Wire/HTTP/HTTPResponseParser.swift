@@ -227,7 +227,7 @@ public struct HTTPResponseParser: ~Copyable {
   private func checkStart(_ input: UnsafeRawBufferPointer) throws(HTTPResponseError) {
     let known = partial?.count ?? 0
     let length = Self.version.utf8CodeUnitCount - known
-    guard length > 0 else { return }
+    guard length > 0, known > 0 || !input.starts(withText: Self.version) else { return }
     for (index, byte) in input.prefix(length).enumerated() where byte != Self.version.utf8Start[known + index] {
       throw .malformed("this is not an HTTP/1 response")
     }
