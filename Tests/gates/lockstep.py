@@ -54,7 +54,13 @@ class Upstream:
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
 
     def _serve(self, client):
-        file = client.makefile("rb")
+        try:
+            self._answer(client, client.makefile("rb"))
+        except ConnectionResetError:
+            # The gateway ends while an answer is on its way.
+            pass
+
+    def _answer(self, client, file):
         while message := read_message(file):
             method, path, _ = message[0].split(" ")
             # Until the gateway waits: whether an answer is there already when libcurl has sent its request makes a difference.

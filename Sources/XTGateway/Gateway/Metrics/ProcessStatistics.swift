@@ -61,12 +61,13 @@ struct ProcessStatistics {
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
-    var bytes = [UInt8](repeating: 0, count: 65_536)
-    #if canImport(Glibc)
-      let count = Glibc.read(descriptor, &bytes, bytes.count)
-    #else
-      let count = Musl.read(descriptor, &bytes, bytes.count)
-    #endif
-    return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : nil
+    return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 65_536) { bytes in
+      #if canImport(Glibc)
+        let count = Glibc.read(descriptor, bytes.baseAddress, bytes.count)
+      #else
+        let count = Musl.read(descriptor, bytes.baseAddress, bytes.count)
+      #endif
+      return count > 0 ? String(decoding: UnsafeBufferPointer(rebasing: bytes[..<count]), as: UTF8.self) : nil
+    }
   }
 }
