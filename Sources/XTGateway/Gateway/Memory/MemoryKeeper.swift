@@ -8,11 +8,13 @@ import EventLoop
 
 /// Has the process give memory back when it is quiet. One for the process; one `close` is owed.
 public final class MemoryKeeper {
+  private let loop: EventLoop
   private let running: () -> Int
   private var timer: LoopTimer?
   private var trim = MemoryTrim()
   private var looked = false
   private var cpu = MemoryKeeper.cpuNanoseconds
+  private var lookedAt: UInt64
 
   private static let intervalMilliseconds: UInt64 = 5000
   /// Soon: half of what is resident after the start was needed for that alone.
@@ -22,7 +24,8 @@ public final class MemoryKeeper {
 
   /// - Parameter running: requests under way in the whole process.
   public init(loop: EventLoop, running: @escaping () -> Int) {
-    self.running = running
+    (self.loop, self.running) = (loop, running)
+    lookedAt = loop.now
     let timer = LoopTimer(loop: loop) { [unowned self] in look() }
     timer.keepsLoopAlive(false)
     timer.start(after: Self.firstMilliseconds)
@@ -38,8 +41,10 @@ public final class MemoryKeeper {
     if !looked { timer?.start(after: Self.secondMilliseconds, repeating: Self.intervalMilliseconds) }
     looked = true
     let used = Self.cpuNanoseconds
-    let busy = Double(used - cpu) / Double(Self.intervalMilliseconds * 1_000_000)
-    cpu = used
+    // Of a second at least: the first look comes too soon to say more of a start than how little it took.
+    let elapsed = max(loop.now - lookedAt, Self.secondMilliseconds)
+    let busy = Double(used - cpu) / Double(elapsed * 1_000_000)
+    (cpu, lookedAt) = (used, loop.now)
     guard let resident = ProcessStatistics.resident, trim.isDue(residentBytes: resident, busy: busy, running: running()) else {
       return
     }
