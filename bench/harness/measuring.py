@@ -8,18 +8,20 @@ import time
 from pathlib import Path
 
 from . import peers
-from .processes import Failed, Process, children_cpu_us, cpu_sets, cpu_us, descriptors, memory_kib, peak_kib, reset_peak, thread_cpu_us
+from .processes import Failed, Process, children_cpu_us, cpu_sets, cpu_us, descriptors, is_ahead, memory_kib, peak_kib, reset_peak, thread_cpu_us
 
 LONGEST_FORGETTING = 90
 WARM_UP = {"streams": 64, "requests": 128, "say": 20, "pace": 5}
 
 
-def load(folder, cpus, port, options, on_line=None):
-    """Runs the load generator; `on_line` gets what it says on the way."""
+def load(folder, cpus, port, options, on_line=None, ahead=False):
+    """Runs the load generator; `on_line` gets what it says on the way. `ahead`: of everything else on its CPU."""
     argv = [peers.BINARIES / "xtgateway-load", "--port", port, "--timeout-s", 300, "--request-timeout-s", 200]
     for name, value in options.items():
         argv += [f"--{name}"] if value is True else [f"--{name}", value]
-    generator = Process(argv, folder / "load.log", cpus, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    generator = Process(argv, folder / "load.log", cpus, ahead, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if ahead and not is_ahead(generator.pid):
+        sys.stderr.write("the load generator may not have real-time priority: latencies hold the simulator's time slices\n")
     try:
         for line in generator.child.stderr:
             line = line.decode(errors="replace").rstrip()
@@ -99,7 +101,7 @@ def measure(folder, tools, simulator, peer, scenario, options):
     time.sleep(0.5)
     before_descriptors, kept = descriptors(peer.pid), peer.health().get("sessions", 0)
     meter = Meter(peer, simulator)
-    report = load(folder, tools, peer.port, options, meter.line)
+    report = load(folder, tools, peer.port, options, meter.line, scenario.ahead)
     latency, first = report["piece_latency_ms"], report["ttft_ms"]
     result = meter.read(report, scenario) | {
         "report": report, "idle_mib": idle["resident"] / 1024, "idle_anonymous_mib": idle["anonymous"] / 1024,

@@ -17,12 +17,15 @@ class Failed(Exception):
 
 
 class Process:
-    """A child with the hard limit of open files and its own CPUs; ended by its own pid and no other."""
+    """A child with the hard limit of open files and its own CPUs; ended by its own pid and no other. `ahead`: it waits for nobody else on
+    them, as far as the machine allows that."""
 
-    def __init__(self, argv, log, cpus, **streams):
+    def __init__(self, argv, log, cpus, ahead=False, **streams):
         def prepare():
             resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
             os.sched_setaffinity(0, cpus)
+            if ahead:
+                go_ahead()
 
         self.log = log
         with open(log, "ab") as errors:
@@ -57,6 +60,18 @@ class Process:
             except (OSError, urllib.error.URLError):
                 time.sleep(0.05)
         raise Failed(f"{url} does not answer:\n{self.tail()}")
+
+
+def go_ahead():
+    """Real-time priority for this process; without the right to it everything stays as it is, which `is_ahead` tells."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        pass
+
+
+def is_ahead(pid):
+    return os.sched_getscheduler(pid) == os.SCHED_FIFO
 
 
 def free_port():
