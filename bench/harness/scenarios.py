@@ -35,7 +35,7 @@ SCENARIOS = {
     "open-5000": Scenario("5,000 streams, a chunk every 500 ms", {"streams": 5000, "ramp-ms": 5000, "say": 30, "pace": 500},
                           ["nginx", "haproxy", "floor", "gateway"]),
     "open-9500": Scenario("9,500 streams, a chunk every 500 ms", {"streams": 9500, "ramp-ms": 8000, "say": 30, "pace": 500},
-                          ["direct", "nginx", "haproxy", "floor", "gateway"]),
+                          ["direct", "nginx", "haproxy", "floor", "gateway"], ahead=True),
     "new": Scenario("short answers, not streamed, each in a new conversation", {"streams": 64, "requests": 9600, **_NEVER_STREAMED},
                     ["nginx", "haproxy", "floor", "gateway", "twin"], {"twin": {"requests": 960}}),
     "kept": Scenario("short answers, not streamed, in conversations that go on",
