@@ -92,9 +92,9 @@ def test_goals_are_judged_by_ratios():
 
 
 def latencies(*repetitions):
-    """A result of `paced` from each repetition's p50 by peer, in µs; p99 is ten times as much."""
+    """A result of `latency` from each repetition's p50 by peer, in µs; p99 is ten times as much."""
     about = {"revision": "0", "cpus": 2, "cpu": "a", "kernel": "6", "versions": []}
-    rows = [{"scenario": "paced", "peer": peer, "load_average": 1.0, "failures": 0, "report": {"ok": 1}, "latency_p50_ms": value / 1000,
+    rows = [{"scenario": "latency", "peer": peer, "load_average": 1.0, "failures": 0, "report": {"ok": 1}, "latency_p50_ms": value / 1000,
              "latency_p99_ms": value / 100} for by_peer in repetitions for peer, value in by_peer.items()]
     return Result({"begun": "20260102T030405Z", "environment": about, "rows": rows})
 
@@ -105,7 +105,7 @@ def added(found, quantile):
 
 def test_added_latency_is_a_repetitions_own():
     found = latencies({"direct": 30, "nginx": 60, "gateway": 75}, {"direct": 90, "nginx": 130, "gateway": 140}, {"direct": 31, "nginx": 61, "gateway": 61})
-    assert [round(value) for value in found.values("paced", "gateway", "added_p50_us")] == [45, 50, 30]
+    assert [round(value) for value in found.values("latency", "gateway", "added_p50_us")] == [45, 50, 30]
     line = added(found, "p50")
     assert "1.25 (1.00 to 1.50): 45.0 (30.0 to 50.0) against 30.0 (30.0 to 40.0) µs" in line and "**no**" in line
     assert "nginx's own is within the 60.0 µs by which `direct` differs from itself" in line

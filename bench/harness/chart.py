@@ -12,7 +12,7 @@ PANELS = [
     ("new", "cpu_us_per_request", "CPU per short request, new conversation", "µs", 1),
     ("open-9500", "kib_per_stream", "memory per open stream, 9,500 streams", "KiB", 1),
     ("paced", "idle_mib", "resident memory when idle", "MiB", 1),
-    ("paced", "latency_p99_ms", "latency of a chunk, 1,000 streams, p99", "ms", 2),
+    ("latency", "latency_p99_ms", "latency of a chunk, 1,000 streams, p99", "ms", 2),
     ("open-9500", "latency_p99_ms", "latency of a chunk, 9,500 streams, p99", "ms", 2),
 ]
 NAMES = {"gateway": "xtgateway", "floor": "C floor", "twin": "Python twin", "direct": "no peer"}
