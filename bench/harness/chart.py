@@ -80,8 +80,8 @@ def svg(result):
             parts += panel(MARGIN + column * (PANEL + GAP), y, height, title, bars, unit, digits)
         y += height + GAP
     environment, begun = result.data["environment"], result.data["begun"]
-    line = (f"{begun[:4]}-{begun[4:6]}-{begun[6:8]}, {environment['cpus']} × {environment['cpu']}, loopback, one core for the peer; medians of "
-            f"{result.repetitions()} interleaved repetitions, whiskers from the smallest to the largest. Shorter is better.")
+    line = (f"{begun[:4]}-{begun[4:6]}-{begun[6:8]}, {environment['cpus']} × {environment['cpu']}, one core for the peer; medians of {result.repetitions()} "
+            "interleaved repetitions, whiskers: smallest and largest. Shorter is better.")
     head = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 4:.0f}" width="{WIDTH}" height="{y + 4:.0f}" '
             'font-family="Inter, Helvetica, Arial, DejaVu Sans, sans-serif">',
             f'<rect width="{WIDTH}" height="{y + 4:.0f}" fill="#f8fafc"/>',
