@@ -76,6 +76,28 @@ private final class Turn: TurnWork {
     }
   }
 
+  /// A socket's callback has kept the others waiting already.
+  @Test func socketsComeFirst() throws {
+    try withLoop { loop in
+      var order: [String] = []
+      let (client, server) = (Peer(), Peer())
+      try connectPair(loop, client: client, server: server) { near, far in
+        client.onRead = { _, _ in
+          loop.enqueueNextTurn(Turn { _ in order.append("turn") })
+          do { try near.send("?") } catch { Issue.record(error) }
+        }
+        server.onRead = { _, _ in
+          order.append("socket")
+          near.close()
+          far.close()
+        }
+        do { try far.send("!") } catch { Issue.record(error) }
+      }
+      loop.run()
+      #expect(order == ["socket", "turn"])
+    }
+  }
+
   @Test func whatWaitsWhenTheLoopClosesIsForgotten() throws {
     weak var freed: Turn?
     try withLoop { loop in

@@ -6,16 +6,17 @@ public protocol TurnWork: AnyObject {
 }
 
 /// What waits for a later turn, first come first served, and only so much of it a turn: between two turns the loop looks after
-/// sockets and timers, so whoever always has more to do cannot keep it from the others.
+/// sockets and timers, so whoever always has more to do cannot keep it from the others. The same holds for what is added while
+/// sockets are looked after: they are once more before it is run, for its callback has kept them waiting already.
 ///
 /// An idle handle and no timer of 0 ms: libuv before 1.45 runs such a timer again in the same turn when its callback starts it.
 final class TurnQueue: LoopHandle {
   /// How much is run in a turn.
   static let batch = 16
 
-  private var waiting: [any TurnWork] = []
-  /// The next one's place; what stands before it has run.
-  private var next = 0
+  private var waiting = FIFOQueue<any TurnWork>()
+  /// So many of them are due: sockets were looked after since they came.
+  private var due = 0
 
   init(loop: EventLoop) {
     super.init(loop: loop, uv_idle_t.self)
@@ -32,31 +33,17 @@ final class TurnQueue: LoopHandle {
   }
 
   override func close() {
-    waiting = []
+    waiting.removeAll()
     super.close()
   }
 
   fileprivate func run() {
     loop.enter()
     // What is added meanwhile is for the next turn.
-    for _ in 0..<min(Self.batch, waiting.count - next) {
-      let work = waiting[next]
-      next += 1
-      work.runTurn()
-    }
-    forget()
+    for _ in 0..<min(Self.batch, due) { waiting.popFirst()?.runTurn() }
+    due = waiting.count
+    if waiting.isEmpty, isOpen { UVError.mustSucceed(uv_idle_stop(idle), "uv_idle_stop") }
     loop.leave()
-  }
-
-  private func forget() {
-    if next >= waiting.count {
-      waiting.removeAll(keepingCapacity: waiting.count <= 1024)
-      next = 0
-      if isOpen { UVError.mustSucceed(uv_idle_stop(idle), "uv_idle_stop") }
-    } else if next >= 1024 {
-      waiting.removeFirst(next)
-      next = 0
-    }
   }
 }
 

@@ -22,6 +22,8 @@ public final class HTTPClient {
   /// For connections that have more to read than is fair in one turn.
   private var nextTurn: LoopTimer?
   private var unfinished: [HTTP1Connection] = []
+  /// Transfers that need a connection of their own: to make one takes longer than all that is done for a chunk, so running answers go first.
+  private var connecting = FIFOQueue<(transfer: HTTPTransfer, origin: HTTPBaseURL.Parts)>()
   /// Could not even begin; told at the end of the running callback.
   private var stillborn: [(transfer: HTTPTransfer, error: HTTPClientError)] = []
 
@@ -60,6 +62,7 @@ public final class HTTPClient {
   public func close() {
     guard !isClosed else { return }
     isClosed = true
+    connecting.removeAll()
     while let transfer = transfers.last { transfer.cancel() }
     while let connection = idle.takeAny() { connection.close() }
     unfinished.removeAll()
@@ -72,6 +75,12 @@ public final class HTTPClient {
   // MARK: Transfers
 
   private func begin(_ transfer: HTTPTransfer, _ origin: HTTPBaseURL.Parts) {
+    guard !beginsOnIdleConnection(transfer, origin) else { return }
+    if connecting.isEmpty { loop.enqueueNextTurn(self) }
+    connecting.append((transfer, origin))
+  }
+
+  private func beginsOnIdleConnection(_ transfer: HTTPTransfer, _ origin: HTTPBaseURL.Parts) -> Bool {
     while let connection = idle.take(where: { $0.leads(to: origin) }) {
       // Of one that died only the re-sending would have to be paid; but what the upstream said without being asked must not be taken
       // for the answer.
@@ -79,9 +88,10 @@ public final class HTTPClient {
         connection.close()
         continue
       }
-      return connection.begin(transfer, to: origin)
+      connection.begin(transfer, to: origin)
+      return true
     }
-    connect(transfer, to: origin)
+    return false
   }
 
   /// Nothing is told.
@@ -173,6 +183,19 @@ public final class HTTPClient {
     let connections = unfinished
     unfinished.removeAll()
     for connection in connections { connection.readMore() }
+  }
+}
+
+extension HTTPClient: TurnWork {
+  /// One a turn, and of many a sixteenth: a burst of a thousand is over after some seventy turns.
+  public func runTurn() {
+    for _ in 0..<(connecting.count + 15) / 16 {
+      guard let (transfer, origin) = connecting.popFirst() else { break }
+      // It may have been cancelled.
+      guard case .waiting = transfer.state, !beginsOnIdleConnection(transfer, origin) else { continue }
+      connect(transfer, to: origin)
+    }
+    if !connecting.isEmpty { loop.enqueueNextTurn(self) }
   }
 }
 

@@ -5,8 +5,9 @@ import XSTech
 /// One loop's way to the sessions that no request holds. It makes those that its requests need, and makes others ahead in the place of those
 /// that it took, so that no loop works for another.
 ///
-/// What it asks of the upstream ahead of need happens in the background, a few calls at a time, and never in the way of a request.
-public final class SessionKeeper {
+/// What it asks of the upstream ahead of need happens in the background, a few calls at a time, and never in the way of a request or of
+/// a running answer: each of these calls has a turn of the loop to itself.
+public final class SessionKeeper: TurnWork {
   private let loop: EventLoop
   private let upstream: UpstreamClient
   private var configuration: Configuration
@@ -25,6 +26,10 @@ public final class SessionKeeper {
   var onFirstSession: (AccountPool.AccountIndex) -> Void = { _ in }
   private var preparing = 0
   private var failuresInARow = 0
+  /// What the next turns are for: sessions to be set, and whether the reserve may want one.
+  private var unset = FIFOQueue<LiveSession>()
+  private var mayWant = false
+  private var hasTurn = false
   /// Calls under way that end with a session to be kept or deleted.
   private var underWay = 0
   private var whenQuiet: (() -> Void)?
@@ -87,7 +92,8 @@ public final class SessionKeeper {
 
   /// Takes a session that knows nothing yet; nil: none is ready.
   func takePrepared(account: AccountPool.AccountIndex, model: String) -> LiveSession? {
-    defer { refill() }
+    // Not now: the request that asks has more to do, and other streams wait while it does.
+    defer { refillLater() }
     return store.withLock { $0.takePrepared(account: account, model: model) }
   }
 
@@ -162,8 +168,37 @@ public final class SessionKeeper {
 
   // MARK: Preparing
 
+  private var canPrepare: Bool {
+    configuration.sessions.preparedPerCookie > 0 && preparing < Self.parallelPreparations && !retryTimer.isActive
+  }
+
+  private func refillLater() {
+    guard !mayWant, canPrepare, store.withLock({ !$0.isClosing && $0.reserve.isWanting }) else { return }
+    mayWant = true
+    awaitTurn()
+  }
+
+  private func awaitTurn() {
+    guard !hasTurn else { return }
+    hasTurn = true
+    loop.enqueueNextTurn(self)
+  }
+
+  public func runTurn() {
+    hasTurn = false
+    if let session = unset.popFirst() {
+      sendSettings(session)
+      ended()
+    } else if mayWant {
+      mayWant = false
+      refill()
+    }
+    if mayWant || !unset.isEmpty { awaitTurn() }
+  }
+
+  /// Begins one session, if one is wanted and it may be.
   private func refill() {
-    guard configuration.sessions.preparedPerCookie > 0, preparing < Self.parallelPreparations, !retryTimer.isActive else { return }
+    guard canPrepare else { return }
     // One lock at a time: what changes in between is seen in the end.
     let wish = store.withLock { !$0.isClosing && $0.reserve.isWanting ? ($0.reserve.wanting, $0.reserve.favouriteModel) : nil }
     guard let (wanting, favourite) = wish, let model = favourite ?? defaultModel() else { return }
@@ -178,13 +213,13 @@ public final class SessionKeeper {
       case .success(let session):
         failuresInARow = 0
         set(session)
-        refill()
+        refillLater()
       case .failure(let error):
         endPreparing(account, nil)
         prepareLater(error)
       }
     }
-    refill()
+    refillLater()
   }
 
   private func prepareLater(_ error: GatewayError) {
@@ -205,6 +240,12 @@ public final class SessionKeeper {
 
   /// Gives a session that knows nothing its name and its settings, and puts it in reserve, which was promised it.
   func set(_ session: LiveSession) {
+    began()
+    unset.append(session)
+    awaitTurn()
+  }
+
+  private func sendSettings(_ session: LiveSession) {
     let model = store.withLock { $0.reserve.favouriteModel } ?? defaultModel() ?? session.model
     let settings = session.preparedSettings(model: model)
     let body = session.session.updateBody(settings, name: name)
@@ -219,7 +260,7 @@ public final class SessionKeeper {
       session.wasUpdated(to: settings)
       session.touchedAt = loop.now
       endPreparing(session.account, session)
-      refill()
+      refillLater()
     }
   }
 
