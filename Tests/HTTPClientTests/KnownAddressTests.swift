@@ -100,7 +100,7 @@ import Wire
 
   /// What the known address took counts.
   @Test func noAnswerAtAll() throws {
-    try withKnownAddress(connectTimeout: 1000) { rig in
+    try withKnownAddress(connectTimeout: 4000) { rig in
       let listener = try full(rig)
       defer { listener.close() }
       let begin = ContinuousClock.now
@@ -110,7 +110,7 @@ import Wire
       #expect(recorder.error?.kind == .connectTimeout)
       #expect(recorder.error?.message.hasPrefix("CURLE_OPERATION_TIMEDOUT (28)") == true)
       let elapsed = ContinuousClock.now - begin
-      #expect(elapsed > .milliseconds(900) && elapsed < .milliseconds(1400))
+      #expect(elapsed > .milliseconds(3900) && elapsed < .milliseconds(5900))
     }
   }
 

@@ -38,6 +38,8 @@ class Plan:
     pace_milliseconds: int = 150
     # Every so many requests one is refused for its content.
     refused_every: int = 40
+    # After which an answer that stands still has failed.
+    silence_milliseconds: int = 1000
     seed: int = 0
 
 
@@ -233,7 +235,11 @@ def run(plan, folder):
         config = {
             "cookies": [{"authorization": name, "name": name} for name in names],
             "admin_key": ADMIN,
-            "upstream": {"base_url": simulator.url, "first_byte_timeout_ms": 1000, "idle_timeout_ms": 1000},
+            "upstream": {
+                "base_url": simulator.url,
+                "first_byte_timeout_ms": plan.silence_milliseconds,
+                "idle_timeout_ms": plan.silence_milliseconds,
+            },
             # A quarter of the accounts failing is no failure of the upstream; each may be tried, since a healthy one could serve.
             "pool": {"max_concurrency": 32, "max_attempts": plan.accounts, "retry_ambiguous": True, "breaker_accounts": plan.accounts},
         }

@@ -1,6 +1,7 @@
 """Starting and stopping the two programs under test."""
 
 import base64
+import functools
 import json
 import os
 import pathlib
@@ -12,6 +13,10 @@ import time
 
 import evidence
 import httpx
+import httpx._transports.default as transports
+
+# Loading the machine's certificates takes 60 to 200 ms, and every `httpx.get` would do it again: too long for whoever polls.
+transports.create_ssl_context = functools.cache(transports.create_ssl_context)
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 GATEWAY = pathlib.Path(os.environ.get("E2E_GATEWAY", PROJECT / ".build/release/xtgateway")).resolve()
@@ -43,7 +48,7 @@ def refuses(port):
     return False
 
 
-def wait_until(condition, what, seconds=10.0):
+def wait_until(condition, what, seconds=30.0):
     """Polls; the limit only ends a test that would hang."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -170,14 +175,19 @@ class Gateway(Program):
 
     def _answers(self):
         assert self.running, f"the gateway ended at once with status {self.process.returncode}\n{self.err}"
+        answer = self.get("/health")
+        return answer is not None and answer.status_code in (200, 503)
+
+    def get(self, path, **more):
+        """The answer; None: the connection failed."""
         try:
-            return httpx.get(self.url + "/health", timeout=5).status_code in (200, 503)
+            return httpx.get(self.url + path, timeout=30, **more)
         except httpx.TransportError:
-            return False
+            return None
 
     def await_models(self):
         headers = {"Authorization": f"Bearer {self.key}"}
-        wait_until(lambda: httpx.get(self.url + "/v1/models", headers=headers).status_code == 200, "the list of models")
+        wait_until(lambda: (answer := self.get("/v1/models", headers=headers)) is not None and answer.status_code == 200, "the list of models")
         return self
 
     def end(self, number=signal.SIGTERM):
@@ -193,8 +203,8 @@ class Gateway(Program):
         """Every lease is given back, and nobody waits."""
 
         def rests():
-            health = httpx.get(self.url + "/health", timeout=5).json()
-            return health["in_flight"] == 0 and health["queued"] == 0
+            answer = self.get("/health")
+            return answer is not None and (health := answer.json())["in_flight"] == 0 and health["queued"] == 0
 
         wait_until(rests, "the return of every lease")
 

@@ -97,7 +97,7 @@ def test_another_key_does_not_reach_a_conversation(start_gateway):
 
 
 def test_idle_sessions_end_and_are_deleted_upstream(start_gateway, simulator):
-    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1, "prepared_per_cookie": 0})
+    gateway = start_gateway(sessions={"idle_timeout_seconds": 3, "cleanup_interval_seconds": 1, "prepared_per_cookie": 0})
     with sdk(gateway) as client:
         history = [user("Remember me: 4711. @memory")]
         history.append(assistant(ask(client, history)))
@@ -131,9 +131,9 @@ def test_what_a_crashed_gateway_left_behind_is_deleted(start_gateway, simulator)
 
 
 def test_a_conversation_in_use_does_not_expire(start_gateway):
-    gateway = start_gateway(sessions={"idle_timeout_seconds": 1, "cleanup_interval_seconds": 1})
+    gateway = start_gateway(sessions={"idle_timeout_seconds": 2, "cleanup_interval_seconds": 1})
     with sdk(gateway) as client:
-        history = [user("@pace 100 @say 30")]
+        history = [user("@pace 100 @say 40")]
         pieces = client.chat.completions.create(model=MODEL, messages=history, stream=True)
         history.append(assistant("".join(chunk.choices[0].delta.content or "" for chunk in pieces)))
         assert len(memory(client, history)["rounds"]) == 1

@@ -53,7 +53,7 @@ def test_the_tail_of_the_whole_text_is_sent(gateway, fault):
 
 @pytest.mark.parametrize("fault", ["error-after=3", "reset=3", "truncate=3", "garbage=3", "stall=3"])
 def test_a_broken_stream_says_so(start_gateway, fault):
-    gateway = start_gateway(upstream={"idle_timeout_ms": 400})
+    gateway = start_gateway(upstream={"idle_timeout_ms": 1500})
     response, parsed, closed = stream(gateway, f"@fault {fault} @say 10", stream_options={"include_usage": True})
     assert response.status == 200
     assert numbers(parsed.text()) == [0, 1, 2]

@@ -16,7 +16,7 @@ from programs import API_KEY
 from scripted_upstream import END, PIECES, RESET, SILENCE, TEXT, Fault, Peer, Upstream
 
 ADMIN = "adm-positions-31c7"
-SILENCE_MILLISECONDS = 1500
+SILENCE_MILLISECONDS = 4000
 GARBAGE = b"\x00\xff\xfe{]garbage\r\n\r\n"
 CALLS = ["create", "update", "completion"]
 PREFIXES = ["".join(PIECES[:count]) for count in range(len(PIECES) + 1)]

@@ -213,12 +213,12 @@ def test_a_body_that_is_too_slow(start_gateway):
 
 
 def test_a_body_that_is_fast_enough(start_gateway):
-    gateway = start_gateway(limits=clocks(body_window_ms=500, body_min_bytes_per_second=100))
+    gateway = start_gateway(limits=clocks(body_window_ms=2000, body_min_bytes_per_second=10))
     content = json.dumps(body("@echo a")).encode() + b" " * 2000
     with Connection(gateway.port) as connection:
         begin_body(gateway, connection, len(content))
-        for start in range(0, len(content), 200):
-            connection.send(content[start : start + 200])
+        for start in range(0, len(content), 50):
+            connection.send(content[start : start + 50])
             time.sleep(0.1)
         assert connection.response().status == 200
 
@@ -235,12 +235,12 @@ def test_a_client_that_takes_nothing(start_gateway, simulator):
 
 
 def test_a_client_that_takes_a_little_stays(start_gateway):
-    gateway = start_gateway(limits=clocks(write_timeout_ms=1000))
+    gateway = start_gateway(limits=clocks(write_timeout_ms=4000))
     with Connection(gateway.port, receive_buffer=4096, timeout=60) as connection:
         connection.post(PATH, gateway.key, body("@say 2000 256", stream=True))
         response = connection.head()
         received, begin = b"", time.monotonic()
-        while time.monotonic() < begin + 3:
+        while time.monotonic() < begin + 9:
             received += connection.socket.recv(4096)
             time.sleep(0.05)
         connection.buffer += received

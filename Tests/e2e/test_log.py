@@ -130,7 +130,7 @@ def test_nobody_needs_to_read_the_log_for_the_end(blocked, signals, status):
         connection.head()
         gateway.process.send_signal(signal.SIGTERM)
         if signals == 2:
-            time.sleep(0.2)
+            programs.wait_until(lambda: programs.refuses(gateway.port), "the drain")
             gateway.process.send_signal(signal.SIGTERM)
         else:
             connection.socket.close()

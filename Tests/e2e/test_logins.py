@@ -101,7 +101,7 @@ def test_a_wrong_password_is_told_and_not_tried_again_at_once(service):
     assert response.json()["error"]["code"] == "upstream_credentials_exhausted"
     assert post(gateway, "@say 3").status == 502
     assert service.logins == 1
-    assert "cannot sign in for account cookie-1" in gateway.err
+    wait_until(lambda: "cannot sign in for account cookie-1" in gateway.err, "the line of the failed login")
 
 
 def test_tokens_are_kept_over_a_restart(service, tmp_path):
@@ -110,6 +110,7 @@ def test_tokens_are_kept_over_a_restart(service, tmp_path):
     pool = {"token_file": str(path)}
     gateway = service.start([login(name="a"), login("bob", name="b")], pool=pool)
     wait_until(lambda: state(gateway) == {"a": "ready", "b": "ready"}, "both logins")
+    wait_until(lambda: path.exists() and len(json.loads(path.read_text())) == 2, "both tokens in the file")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     tokens = json.loads(path.read_text())
     assert set(tokens) == {"a", "b"} and all(token.count(".") == 2 for token in tokens.values())

@@ -80,10 +80,14 @@ def change(gateway, **more):
     path.write_text(json.dumps({**gateway.config, **more}))
     gateway.process.send_signal(signal.SIGHUP)
     wait_until(lambda: gateway.err.count("reload: the configuration") > before, "the new configuration")
+    if key := gateway.config.get("admin_key"):
+        # Every loop is asked, behind the configuration that it was sent.
+        httpx.get(gateway.url + "/admin/sessions", headers={"Authorization": f"Bearer {key}"}).raise_for_status()
 
 
 def test_hang_up_takes_the_configuration_over(start_gateway, simulator):
-    gateway = start_gateway()
+    gateway = start_gateway(admin_key=ADMIN)
+    gateway.secrets.append(ADMIN)
     new = {"authorization": simulator.token(), "name": "newcomer"}
     gateway.secrets += ["sk-e2e-new", new["authorization"]]
     with sdk(gateway, "sk-e2e-new") as client:
@@ -117,10 +121,11 @@ def test_a_removed_account_finishes_what_it_began(start_gateway, simulator):
     gateway.secrets.append(ADMIN)
     connections = [Connection(gateway.port) for _ in range(2)]
     for connection in connections:
-        connection.post(PATH, gateway.key, body("@pace 20 @say 60", stream=True))
+        connection.post(PATH, gateway.key, body("@pace 20 @say 250", stream=True))
         assert connection.head().status == 200
     change(gateway, cookies=cookies[1:])
-    assert (admin(gateway, "leaves")["state"], admin(gateway, "leaves")["in_flight"]) == ("draining", 1)
+    leaving = admin(gateway, "leaves")
+    assert (leaving["state"], leaving["in_flight"]) == ("draining", 1)
     assert httpx.get(gateway.url + "/health").json()["cookie_pool_size"] == 1
     for _ in range(3):
         assert post(gateway, "@say 3").status == 200

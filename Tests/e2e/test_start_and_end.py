@@ -39,7 +39,7 @@ def test_a_start_before_the_upstream(tmp_path):
         assert value["cookie_pool_size"] == 2 and value["in_flight"] == 0, value
         # It is up and says what it waits for; whether to send it requests is for its accounts to say.
         assert (status, value["status"]) in [(200, "healthy"), (503, "unavailable")]
-        assert "could not be fetched" in gateway.err and "next try in" in gateway.err
+        wait_until(lambda: "could not be fetched" in gateway.err and "next try in" in gateway.err, "the line of the failed attempt")
         simulator = Simulator(tmp_path / "simulator", "--accounts", 2, port=port)
         wait_until(lambda: post(gateway, "@say 3").status == 200, "the upstream to be found", seconds=30)
         gateway.end()
@@ -175,13 +175,15 @@ def test_a_drain_lets_every_request_finish(start_gateway, simulator, moment):
     gateway = start_gateway(pool={"max_concurrency": 1}, sessions={"prepared_per_cookie": 0}, shutdown_timeout_seconds=60)
     if moment in ("create", "update"):
         call = {"create": "session.create", "update": "session.put"}[moment]
-        rule = {"fault": "slow-first=700", "account": gateway.token, "call": call, "count": 1}
+        rule = {"fault": "slow-first=3000", "account": gateway.token, "call": call, "count": 1}
         httpx.post(simulator.url + "/_control", json=rule).raise_for_status()
     answers = []
+    # Long enough to be seen in progress.
+    count = {"asking": 5, "streaming": 60, "queue": 60}.get(moment, 12)
 
     def ask():
         with Connection(gateway.port) as connection:
-            text = "@fault slow-first=700 @say 5" if moment == "asking" else "@pace 60 @say 12"
+            text = f"@fault slow-first=3000 @say {count}" if moment == "asking" else f"@pace 60 @say {count}"
             connection.post(PATH, API_KEY, body(text, stream=True))
             response = connection.response()
             answers.append((response, Stream.parse(response.body)))
@@ -191,13 +193,13 @@ def test_a_drain_lets_every_request_finish(start_gateway, simulator, moment):
         thread.start()
     if moment in ("asking", "streaming", "queue"):
         wait_until(lambda: simulator.counts(gateway.token)["in_flight"] == 1, "the message at the upstream")
-    wait_until(lambda: health(gateway)[1]["in_flight"] == 1 and health(gateway)[1]["queued"] == len(threads) - 1, "the requests")
+    wait_until(lambda: (now := health(gateway)[1])["in_flight"] == 1 and now["queued"] == len(threads) - 1, "the requests")
     gateway.process.send_signal(signal.SIGTERM)
     for thread in threads:
         thread.join(30)
     assert len(answers) == len(threads)
     for response, parsed in answers:
         assert response.status == 200 and parsed.done and not parsed.errors
-        assert numbers(parsed.text()) == list(range(5 if moment == "asking" else 12))
+        assert numbers(parsed.text()) == list(range(count))
     assert gateway.wait() == 0
     assert simulator.sessions(gateway.token) == []

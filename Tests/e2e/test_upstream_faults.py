@@ -24,7 +24,7 @@ class Place:
     def __init__(self, folder, origin, **more):
         self.upstream, self.thread = origin, Thread(origin)
         self.numbers = itertools.count()
-        upstream_config = {"base_url": origin.url, "max_event_bytes": MAX_EVENT_BYTES, "first_byte_timeout_ms": 2000, "idle_timeout_ms": 2000}
+        upstream_config = {"base_url": origin.url, "max_event_bytes": MAX_EVENT_BYTES, "first_byte_timeout_ms": 15_000, "idle_timeout_ms": 15_000}
         config = {
             "cookies": [{"authorization": f"token-of-faults-{number}"} for number in range(more.pop("accounts", 1))],
             "api_keys": [API_KEY],

@@ -154,4 +154,4 @@ def test_an_unknown_authority_is_refused(start_gateway, tunnel):
     gateway = start_gateway(ready=False, upstream={"base_url": tunnel.url})
     response = post(gateway, "@say 5")
     assert response.status in (502, 503)
-    assert "CURLE_PEER_FAILED_VERIFICATION" in gateway.err
+    wait_until(lambda: "CURLE_PEER_FAILED_VERIFICATION" in gateway.err, "the line of the failed attempt")

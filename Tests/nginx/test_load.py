@@ -24,7 +24,7 @@ def test_five_hundred_streams_at_once(start_gateway, start_nginx, simulator):
     async def run():
         clients = [nginx.async_client() for _ in range(CONNECTIONS)]
         watching = asyncio.create_task(watch())
-        ask = body(f"@pace 1000 @say {PIECES}", stream=True)
+        ask = body(f"@pace 2000 @say {PIECES}", stream=True)
         answers = await asyncio.gather(*(clients[number % CONNECTIONS].post("/v1/chat/completions", json=ask) for number in range(STREAMS)))
         watching.cancel()
         for client in clients:

@@ -62,7 +62,7 @@ class CurlLoad:
     nginx announces the end of one. A request that finds its idle connection closed is asked again, as every client has to; one that nginx
     had taken shows in the access log, and as sent twice."""
 
-    CLIENTS, REQUESTS = 8, 60
+    CLIENTS, REQUESTS = 8, 120
 
     def __init__(self, nginx, folder):
         self.asked, self.folder = self.CLIENTS * self.REQUESTS, folder

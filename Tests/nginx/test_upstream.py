@@ -116,17 +116,17 @@ def is_whole(answer, count):
 
 def test_pieces_come_one_by_one(gateway, front, version):
     with Connection(gateway.port) as connection:
-        connection.post(PATH, API_KEY, body("@pace 30 @say 20", stream=True))
+        connection.post(PATH, API_KEY, body("@pace 30 @say 100", stream=True))
         reads = list(connection.reads(connection.head()))
     # Never two in one, unless the machine has no time: what is held back comes at once.
     assert len([read for read in reads if b"t=" in read.payload]) >= 10
-    assert numbers(Stream.parse(b"".join(read.payload for read in reads)).text()) == list(range(20))
+    assert numbers(Stream.parse(b"".join(read.payload for read in reads)).text()) == list(range(100))
     wait_until(lambda: front.seen("/api/chat/completions"), "nginx's log")
     assert {protocol for protocol, _ in front.seen("/api/chat/completions")} == {{"1.1": "HTTP/1.1", "2": "HTTP/2.0"}[version]}
 
 
 def test_a_hundred_streams_at_once(gateway, front, simulator, version):
-    answers = ask_all(gateway, STREAMS, "@pace 100 @say 20")
+    answers = ask_all(gateway, STREAMS, "@pace 400 @say 20")
     assert all(is_whole(answer, 20) for answer in answers), [answer for answer in answers if not is_whole(answer, 20)][:3]
     wait_until(lambda: len(front.seen("/api/chat/completions")) == STREAMS, "nginx's log")
     # Each stream has a connection of its own, so that none can hold up another.
