@@ -69,7 +69,9 @@ struct Report {
   private func write(_ json: inout JSONWriter, _ name: StaticString, _ histogram: Histogram) {
     json.key(name)
     json.beginObject()
-    let quantiles: [(StaticString, Double)] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1)]
+    let quantiles: [(StaticString, Double)] = [
+      ("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999), ("max", 1),
+    ]
     for (quantile, share) in quantiles {
       json.key(quantile)
       // To the nanosecond: what a peer adds may be a few microseconds.

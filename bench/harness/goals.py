@@ -8,15 +8,16 @@ from .scenarios import GOALS
 def _judge_added(result, goal, name, limit):
     """Latency that was added is held against another peer's by the difference, which is defined where the other's is nothing or less; the ratio
     is shown, and both sides, since the ratio of two values within the noise says nothing."""
-    mine, theirs = (result.values(goal.scenario, peer, goal.metric) for peer in (goal.peer, name))
-    if not mine or not theirs:
+    pairs = result.pairs(goal.scenario, goal.peer, name, goal.metric)
+    if not pairs:
         return None
+    mine, theirs = zip(*pairs)
     ratios = result.ratios(goal.scenario, goal.peer, name, goal.metric)
     text = f"{spread(ratios, 2)}: {spread(mine, 1)} against {spread(theirs, 1)} µs"
     noise = result.noise(goal.scenario, goal.metric.split("_")[1])
     if noise is not None and abs(statistics.median(theirs)) <= noise:
         text += f"; {name}'s own is within the {number(noise)} µs by which `direct` differs from itself"
-    return f"≤ {limit:g} × {name}", text, statistics.median(each - limit * other for each, other in zip(mine, theirs)) <= 0
+    return f"≤ {limit:g} × {name}", text, statistics.median(each - limit * other for each, other in pairs) <= 0
 
 
 def _judge(result, goal, bound):

@@ -21,7 +21,7 @@ class Result:
 
     @staticmethod
     def _add_latency(row, direct):
-        for quantile in ("p50", "p99"):
+        for quantile in ("p50", "p95", "p99"):
             mine, base = row.get(f"latency_{quantile}_ms"), direct.get(f"latency_{quantile}_ms")
             if mine is not None and base is not None:
                 row[f"added_{quantile}_us"] = (mine - base) * 1000
@@ -36,9 +36,13 @@ class Result:
 
     def ratios(self, scenario, peer, base, metric):
         """By repetition, since what slows the machine down slows both."""
+        return [mine / theirs for mine, theirs in self.pairs(scenario, peer, base, metric) if theirs > 0]
+
+    def pairs(self, scenario, peer, base, metric):
+        """Both peers' values of the same repetition, where both have one."""
         rows = self.rows.get(scenario, {})
-        pairs = zip(rows.get(peer, []), rows.get(base, []))
-        return [mine[metric] / theirs[metric] for mine, theirs in pairs if mine.get(metric) is not None and (theirs.get(metric) or 0) > 0]
+        pairs = [(mine.get(metric), theirs.get(metric)) for mine, theirs in zip(rows.get(peer, []), rows.get(base, []))]
+        return [pair for pair in pairs if None not in pair]
 
     def noise(self, scenario, quantile):
         """How far `direct` itself is apart in the repetitions, in µs: a difference to it that is smaller says nothing."""
