@@ -76,6 +76,30 @@ private final class Turn: TurnWork {
     }
   }
 
+  /// However many connections wait, the program's own work comes every turn.
+  @Test func ownTurnsDoNotWaitForOthers() throws {
+    try withLoop { loop in
+      var others = 0
+      var own = 0
+      for _ in 0..<200 {
+        loop.enqueueNextTurn(
+          Turn { turn in
+            others += 1
+            if own < 20 { loop.enqueueNextTurn(turn) }
+          })
+      }
+      loop.enqueueOwnTurn(
+        Turn { turn in
+          own += 1
+          if own < 20 { loop.enqueueOwnTurn(turn) }
+        })
+      loop.run()
+      #expect(own == 20)
+      // Twenty turns of sixteen, and what was left of the two hundred in the end.
+      #expect(others <= 22 * TurnQueue.batch + 200)
+    }
+  }
+
   /// A socket's callback has kept the others waiting already.
   @Test func socketsComeFirst() throws {
     try withLoop { loop in

@@ -29,8 +29,9 @@ public final class EventLoop {
   @exclusivity(unchecked) private var deferred: [any DeferredWork] = []
   /// Swapped with the inbox's array, so that both keep their memory.
   private var jobs: [LoopInbox.Job] = []
-  /// Made when it is needed first.
+  /// Made when they are needed first.
   private var turns: TurnQueue?
+  private var ownTurns: TurnQueue?
   @exclusivity(unchecked) var timers = TimerHandles()
 
   public init() throws(UVError) {
@@ -81,7 +82,8 @@ public final class EventLoop {
     receiveJobs()
     state = .closing
     turns?.close()
-    turns = nil
+    ownTurns?.close()
+    (turns, ownTurns) = (nil, nil)
     timers.close()
     async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, nil) }
     while countHandles(closing: true) > 0 { UVError.mustSucceed(uv_run(uv, UV_RUN_NOWAIT), "uv_run") }
@@ -101,11 +103,21 @@ public final class EventLoop {
     if firstDeferred == nil && deferred.isEmpty { firstDeferred = work } else { deferred.append(work) }
   }
 
-  /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served.
+  /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served, sixteen a turn:
+  /// for connections, of which thousands may wait.
   public func enqueueNextTurn(_ work: any TurnWork) {
     guard state == .open else { return }
     let turns = turns ?? TurnQueue(loop: self)
     self.turns = turns
+    turns.add(work)
+  }
+
+  /// The same for the program's own work, which does not wait for connections: for the few that enqueue themselves once, and do only a
+  /// little each time.
+  public func enqueueOwnTurn(_ work: any TurnWork) {
+    guard state == .open else { return }
+    let turns = ownTurns ?? TurnQueue(loop: self)
+    ownTurns = turns
     turns.add(work)
   }
 

@@ -1,6 +1,6 @@
 /// First come, first served, at a constant cost each. A pure value.
 public struct FIFOQueue<Element> {
-  private var elements: [Element] = []
+  private var elements: [Element?] = []
   /// The first one's place; what stands before it was taken.
   private var first = 0
 
@@ -16,9 +16,8 @@ public struct FIFOQueue<Element> {
 
   public mutating func popFirst() -> Element? {
     guard !isEmpty else { return nil }
-    let element = elements[first]
+    let element = elements[first].take()
     first += 1
-    // What was taken is let go at the latest when it makes up half.
     if isEmpty {
       removeAll()
     } else if first >= 64, first >= count {

@@ -76,7 +76,7 @@ public final class HTTPClient {
 
   private func begin(_ transfer: HTTPTransfer, _ origin: HTTPBaseURL.Parts) {
     guard !beginsOnIdleConnection(transfer, origin) else { return }
-    if connecting.isEmpty { loop.enqueueNextTurn(self) }
+    if connecting.isEmpty { loop.enqueueOwnTurn(self) }
     connecting.append((transfer, origin))
   }
 
@@ -189,13 +189,14 @@ public final class HTTPClient {
 extension HTTPClient: TurnWork {
   /// One a turn, and of many a sixteenth: a burst of a thousand is over after some seventy turns.
   public func runTurn() {
-    for _ in 0..<(connecting.count + 15) / 16 {
-      guard let (transfer, origin) = connecting.popFirst() else { break }
-      // It may have been cancelled.
-      guard case .waiting = transfer.state, !beginsOnIdleConnection(transfer, origin) else { continue }
-      connect(transfer, to: origin)
+    var share = (connecting.count + 15) / 16
+    while share > 0, let (transfer, origin) = connecting.popFirst() {
+      // Who was cancelled meanwhile takes no turn.
+      guard case .waiting = transfer.state else { continue }
+      share -= 1
+      if !beginsOnIdleConnection(transfer, origin) { connect(transfer, to: origin) }
     }
-    if !connecting.isEmpty { loop.enqueueNextTurn(self) }
+    if !connecting.isEmpty { loop.enqueueOwnTurn(self) }
   }
 }
 

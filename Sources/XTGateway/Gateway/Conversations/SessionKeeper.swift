@@ -26,8 +26,8 @@ public final class SessionKeeper: TurnWork {
   var onFirstSession: (AccountPool.AccountIndex) -> Void = { _ in }
   private var preparing = 0
   private var failuresInARow = 0
-  /// What the next turns are for: sessions to be set, and whether the reserve may want one.
-  private var unset = FIFOQueue<LiveSession>()
+  /// What the next turns are for: calls for sessions that are promised to the reserve, and whether it may want another one.
+  private var errands = FIFOQueue<Errand>()
   private var mayWant = false
   private var hasTurn = false
   /// Calls under way that end with a session to be kept or deleted.
@@ -35,6 +35,12 @@ public final class SessionKeeper: TurnWork {
   private var whenQuiet: (() -> Void)?
   private lazy var retryTimer = makeTimer { $0.refill() }
   private lazy var touchTimer = makeTimer { $0.touchRunning() }
+
+  private struct Errand {
+    let session: LiveSession
+    /// Whether it has to forget its conversation before it is set.
+    let clears: Bool
+  }
 
   /// Calls at a time that prepare sessions.
   private static let parallelPreparations = 2
@@ -181,19 +187,38 @@ public final class SessionKeeper: TurnWork {
   private func awaitTurn() {
     guard !hasTurn else { return }
     hasTurn = true
-    loop.enqueueNextTurn(self)
+    loop.enqueueOwnTurn(self)
   }
 
   public func runTurn() {
     hasTurn = false
-    if let session = unset.popFirst() {
-      sendSettings(session)
+    if let errand = errands.popFirst() {
+      run(errand)
       ended()
     } else if mayWant {
       mayWant = false
       refill()
     }
-    if mayWant || !unset.isEmpty { awaitTurn() }
+    if mayWant || !errands.isEmpty { awaitTurn() }
+  }
+
+  private func add(_ errand: Errand) {
+    began()
+    errands.append(errand)
+    awaitTurn()
+  }
+
+  private func run(_ errand: Errand) {
+    let session = errand.session
+    // To be discarded it need not be made ready.
+    guard !store.withLock({ $0.isClosing }) else { return endPreparing(session.account, session) }
+    guard errand.clears else { return sendSettings(session) }
+    clear(session) { [self] outcome in
+      switch outcome {
+      case .success(let session): set(session)
+      case .failure: endPreparing(session.account, nil)
+      }
+    }
   }
 
   /// Begins one session, if one is wanted and it may be.
@@ -229,21 +254,10 @@ public final class SessionKeeper: TurnWork {
   }
 
   /// Makes the session of a conversation that is over ready for another; the reserve was promised it.
-  func recycle(_ session: LiveSession) {
-    clear(session) { [self] outcome in
-      switch outcome {
-      case .success(let session): set(session)
-      case .failure: endPreparing(session.account, nil)
-      }
-    }
-  }
+  func recycle(_ session: LiveSession) { add(Errand(session: session, clears: true)) }
 
   /// Gives a session that knows nothing its name and its settings, and puts it in reserve, which was promised it.
-  func set(_ session: LiveSession) {
-    began()
-    unset.append(session)
-    awaitTurn()
-  }
+  func set(_ session: LiveSession) { add(Errand(session: session, clears: false)) }
 
   private func sendSettings(_ session: LiveSession) {
     let model = store.withLock { $0.reserve.favouriteModel } ?? defaultModel() ?? session.model
