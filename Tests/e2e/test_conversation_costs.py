@@ -74,10 +74,9 @@ def prepared(simulator, count=2):
 def test_calls_of_a_cold_conversation(upstream, start):
     simulator = upstream()
     gateway = start(simulator, sessions={"prepared_per_cookie": 0})
-    calls = {}
 
     def is_over():
-        calls.update(simulator.get("/_stats")["calls"])
+        calls = simulator.get("/_stats")["calls"]
         return (calls.get("session.delete") or calls.get("session.batch-delete")) and not simulator.get("/_sessions")
 
     wait_until(is_over, "the end of the look for leftovers")

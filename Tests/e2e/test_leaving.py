@@ -53,14 +53,14 @@ def place(start_gateway, simulator):
 
 
 def test_queued(place):
-    holder = place.open("@pace 20 @say 100000")
+    holder = place.open("@pace 20 @say 300")
     wait_until(lambda: place.upstream["in_flight"] == 1, "the first stream")
     with place.open("@say 3"):
         wait_until(lambda: place.health["queued"] == 1, "the second in the queue")
     wait_until(lambda: place.health["queued"] == 0, "an empty queue")
     assert place.health["in_flight"] == 1
-    holder.socket.close()
-    wait_until(lambda: place.upstream["in_flight"] == 0, "the first stream's end")
+    with holder:
+        assert Stream.parse(holder.response().body).done
     assert place.upstream["started"] == 1
     place.is_free_again()
 

@@ -105,19 +105,16 @@ public final class EventLoop {
 
   /// Runs `work` in a later turn of the loop, when sockets and timers have been looked after. First come, first served, sixteen a turn:
   /// for connections, of which thousands may wait.
-  public func enqueueNextTurn(_ work: any TurnWork) {
-    guard state == .open else { return }
-    let turns = turns ?? TurnQueue(loop: self)
-    self.turns = turns
-    turns.add(work)
-  }
+  public func enqueueNextTurn(_ work: any TurnWork) { add(work, to: &turns) }
 
   /// The same for the program's own work, which does not wait for connections: for the few that enqueue themselves once, and do only a
   /// little each time.
-  public func enqueueOwnTurn(_ work: any TurnWork) {
+  public func enqueueOwnTurn(_ work: any TurnWork) { add(work, to: &ownTurns) }
+
+  private func add(_ work: any TurnWork, to queue: inout TurnQueue?) {
     guard state == .open else { return }
-    let turns = ownTurns ?? TurnQueue(loop: self)
-    ownTurns = turns
+    let turns = queue ?? TurnQueue(loop: self)
+    queue = turns
     turns.add(work)
   }
 

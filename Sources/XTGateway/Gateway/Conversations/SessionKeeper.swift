@@ -26,9 +26,8 @@ public final class SessionKeeper: TurnWork {
   var onFirstSession: (AccountPool.AccountIndex) -> Void = { _ in }
   private var preparing = 0
   private var failuresInARow = 0
-  /// What the next turns are for: calls for sessions that are promised to the reserve, and whether it may want another one.
+  /// What the next turns are for: calls for sessions that are promised to the reserve. When there are none, it may want another one.
   private var errands = FIFOQueue<Errand>()
-  private var mayWant = false
   private var hasTurn = false
   /// Calls under way that end with a session to be kept or deleted.
   private var underWay = 0
@@ -179,8 +178,7 @@ public final class SessionKeeper: TurnWork {
   }
 
   private func refillLater() {
-    guard !mayWant, canPrepare, store.withLock({ !$0.isClosing && $0.reserve.isWanting }) else { return }
-    mayWant = true
+    guard !hasTurn, canPrepare, store.withLock({ !$0.isClosing && $0.reserve.isWanting }) else { return }
     awaitTurn()
   }
 
@@ -192,14 +190,10 @@ public final class SessionKeeper: TurnWork {
 
   public func runTurn() {
     hasTurn = false
-    if let errand = errands.popFirst() {
-      run(errand)
-      ended()
-    } else if mayWant {
-      mayWant = false
-      refill()
-    }
-    if mayWant || !errands.isEmpty { awaitTurn() }
+    guard let errand = errands.popFirst() else { return refill() }
+    run(errand)
+    ended()
+    if errands.isEmpty { refillLater() } else { awaitTurn() }
   }
 
   private func add(_ errand: Errand) {
