@@ -182,6 +182,19 @@ struct HTTPResponseParserTests {
     #expect(failure("\(chunked)0\r\n\(trailers)", maxHeaderBytes: chunked.utf8.count + trailers.utf8.count - 1) == .headerTooLarge)
   }
 
+  /// What is no response shows at its first wrong byte, unless the limit comes before that, however the bytes are split.
+  @Test func theLimitComesBeforeAWrongStart() {
+    let (interim, wrong) = ("HTTP/1.1 100 Continue\r\n\r\n", "HTTPx")
+    for inside in 1...wrong.utf8.count {
+      let limit = interim.utf8.count + inside
+      let expected = inside < wrong.utf8.count ? HTTPResponseError.headerTooLarge : .malformed("this is not an HTTP/1 response")
+      for cut in 0...wrong.utf8.count {
+        let parts = [Array(interim.utf8), Array(wrong.utf8.prefix(cut)), Array(wrong.utf8.dropFirst(cut))]
+        #expect(HTTPResponseTestReader(parts, maxHeaderBytes: limit).end == .failed(expected), "\(inside), cut at \(cut)")
+      }
+    }
+  }
+
   @Test func bodiesAreSlicesOfTheInput() throws {
     var parser = HTTPResponseParser(maxHeaderBytes: 100)
     let text = Array("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n3\r\nabc".utf8)

@@ -223,12 +223,14 @@ public struct HTTPResponseParser: ~Copyable {
     return UnsafeRawBufferPointer(rebasing: line.dropLast(2))
   }
 
-  /// Whatever is not HTTP/1 is refused without waiting for a line's end.
+  /// Whatever is not HTTP/1 is refused without waiting for a line's end. What lies behind the limit for header lines is not looked
+  /// at: it may come later as well, and the limit would be met first.
   private func checkStart(_ input: UnsafeRawBufferPointer) throws(HTTPResponseError) {
     let known = partial?.count ?? 0
     let length = Self.version.utf8CodeUnitCount - known
     guard length > 0, known > 0 || !input.starts(withText: Self.version) else { return }
-    for (index, byte) in input.prefix(length).enumerated() where byte != Self.version.utf8Start[known + index] {
+    let start = input.prefix(min(length, maxHeaderBytes - headerBytes))
+    for (index, byte) in start.enumerated() where byte != Self.version.utf8Start[known + index] {
       throw .malformed("this is not an HTTP/1 response")
     }
   }
