@@ -1,8 +1,25 @@
 import CCurl
 import EventLoop
 
+#if canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// POLLRDHUP of Linux's poll(2), which the C library shows to GNU sources only.
+private let pollPeerClosed: Int16 = 0x2000
+
 /// What libcurl asks of the loop: which sockets to watch, and when to call again.
 extension CurlMulti {
+  /// The upstream has ended a connection that no transfer uses, and libcurl still has it. Before libcurl (seen with 7.88) uses one again
+  /// it reads a single TLS record, and takes the connection for alive if that is a frame that came before the end.
+  var hasEndedIdleSocket: Bool {
+    var idle = sockets.values.filter { $0.isEstablished && $0.wanted.isEmpty }
+      .map { pollfd(fd: $0.descriptor, events: pollPeerClosed, revents: 0) }
+    return !idle.isEmpty && poll(&idle, nfds_t(idle.count), 0) > 0
+  }
+
   fileprivate func socketWillClose(_ descriptor: Int32) { sockets.removeValue(forKey: descriptor)?.close() }
 
   fileprivate func socketDidChange(_ easy: UnsafeMutableRawPointer?, _ descriptor: Int32, _ what: Int32) {

@@ -20,7 +20,9 @@ final class CurlTransfer: CurlTask {
   var request: HTTPClientRequest { owner.request }
   var wantsToGoOn: Bool { isHeld && !owner.isPaused }
 
-  override func prepare(_ easy: EasyHandle) throws(EasyOptionError) { try easy.prepare(self) }
+  override func prepare(_ easy: EasyHandle) throws(EasyOptionError) {
+    try easy.prepare(self, onNewConnection: !request.mayBeSentTwice && multi.hasEndedIdleSocket)
+  }
 
   override func didEnd(_ code: CURLcode, _ details: String) {
     let error = error(code, details)

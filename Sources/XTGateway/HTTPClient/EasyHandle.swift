@@ -65,12 +65,13 @@ final class EasyHandle {
     try set(CURLOPT_CONNECTTIMEOUT_MS, milliseconds)
   }
 
-  func prepare(_ transfer: CurlTransfer) throws(EasyOptionError) {
+  func prepare(_ transfer: CurlTransfer, onNewConnection: Bool) throws(EasyOptionError) {
     self.transfer = transfer
     isConnected = false
     errorText.pointee = 0
     let request = transfer.request
     try set(CURLOPT_URL, request.base.text + request.path)
+    try set(CURLOPT_FRESH_CONNECT, onNewConnection ? 1 : 0)
     try check(ccurl_set_headers(curl, request.headers.list), CURLOPT_HTTPHEADER)
     try setMethod(transfer)
   }
