@@ -22,8 +22,10 @@ def test_what_the_upstream_remembers_is_what_the_client_says(capsys, weather):
         world = run_or_explain(SEED, STEPS, weather == "calm")
         print(world.summary)
     oracle, least = world.oracle, STEPS * world.number_of_clients // 12
-    # It would prove nothing if hardly anything had come to the upstream.
-    assert min(oracle.hits, oracle.replays) > least and oracle.fresh > least // 4 and oracle.probes and world.looked_at > least
+    # It would prove nothing if hardly anything had come to the upstream. Only what is idle at three moments is looked at, and in a
+    # storm idle sessions are soon deleted.
+    looked_at = least if weather == "calm" else least // 4
+    assert min(oracle.hits, oracle.replays) > least and oracle.fresh > least // 4 and oracle.probes and world.looked_at > looked_at
 
 
 @pytest.fixture(scope="module")
