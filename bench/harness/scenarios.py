@@ -24,7 +24,7 @@ class Scenario:
 _NEVER_STREAMED = {"say": 1, "piece-bytes": 200, "no-stream": True}
 
 SCENARIOS = {
-    "flood": Scenario("64 streams as fast as possible, one chunk a write", {"streams": 64, "requests": 640, "ramp-ms": 100, "say": 2000, "batch": 1},
+    "flood": Scenario("64 streams as fast as possible, one chunk a write", {"streams": 64, "requests": 128, "ramp-ms": 100, "say": 2000, "batch": 1},
                       ["nginx", "haproxy", "floor", "gateway", "twin"], {"twin": {"requests": 64, "say": 1000}}),
     "bulk": Scenario("64 streams as fast as possible, 16 chunks a write", {"streams": 64, "requests": 2560, "ramp-ms": 100, "say": 2000, "batch": 16},
                      ["nginx", "haproxy", "floor", "gateway", "twin"], {"twin": {"requests": 64}}),
