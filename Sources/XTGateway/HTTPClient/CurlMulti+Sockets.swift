@@ -12,8 +12,8 @@ private let pollPeerClosed: Int16 = 0x2000
 
 /// What libcurl asks of the loop: which sockets to watch, and when to call again.
 extension CurlMulti {
-  /// The upstream has ended a connection that no transfer uses, and libcurl still has it. Before libcurl (seen with 7.88) uses one again
-  /// it reads a single TLS record, and takes the connection for alive if that is a frame that came before the end.
+  /// The upstream has ended a connection that libcurl does not read from: an idle one, or a paused transfer's. Before libcurl (seen with
+  /// 7.88) uses an idle one again it reads a single TLS record, and takes the connection for alive if that is a frame in front of the end.
   var hasEndedIdleSocket: Bool {
     var idle = sockets.values.filter { $0.isEstablished && $0.wanted.isEmpty }
       .map { pollfd(fd: $0.descriptor, events: pollPeerClosed, revents: 0) }
