@@ -33,6 +33,7 @@ final class Worker {
   /// To be called on the loop's own thread. Returns after `stop`.
   func run() {
     core.start()
+    loop.moderateWakeups { [server] in server.sentBytes }
     loop.run()
     loop.close()
   }

@@ -32,6 +32,7 @@ public final class EventLoop {
   /// Made when they are needed first.
   private var turns: TurnQueue?
   private var ownTurns: TurnQueue?
+  private(set) var moderator: WakeupModerator?
   @exclusivity(unchecked) var timers = TimerHandles()
 
   public init() throws(UVError) {
@@ -73,6 +74,15 @@ public final class EventLoop {
 
   public func stop() { uv_stop(uv) }
 
+  /// Lets the loop rest for 25 µs at a time while it is woken more than 16,000 times a second and rests make the same work cheaper, since
+  /// events gather. To be called once, on the loop's own thread.
+  /// - Parameter progress: what the loop has achieved so far, as bytes sent.
+  public func moderateWakeups(progress: @escaping () -> Int) {
+    guard state == .open, moderator == nil else { return }
+    cuv_wake_on_time()
+    moderator = WakeupModerator(loop: self, progress: progress)
+  }
+
   /// Closes what the loop owns itself and runs it until every handle is closed; traps in debug builds if one was left open.
   /// Jobs that the inbox accepted still run.
   public func close() {
@@ -83,7 +93,8 @@ public final class EventLoop {
     state = .closing
     turns?.close()
     ownTurns?.close()
-    (turns, ownTurns) = (nil, nil)
+    moderator?.close()
+    (turns, ownTurns, moderator) = (nil, nil, nil)
     timers.close()
     async.withMemoryRebound(to: uv_handle_t.self, capacity: 1) { uv_close($0, nil) }
     while countHandles(closing: true) > 0 { UVError.mustSucceed(uv_run(uv, UV_RUN_NOWAIT), "uv_run") }

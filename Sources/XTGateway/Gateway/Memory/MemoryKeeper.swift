@@ -1,11 +1,5 @@
 import EventLoop
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// Has the process give memory back when it is quiet. One for the process; one `close` is owed.
 public final class MemoryKeeper {
   private let loop: EventLoop
@@ -13,7 +7,7 @@ public final class MemoryKeeper {
   private var timer: LoopTimer?
   private var trim = MemoryTrim()
   private var looked = false
-  private var cpu = MemoryKeeper.cpuNanoseconds
+  private var cpu = SystemClock.processCPU
   private var lookedAt: UInt64
 
   private static let intervalMilliseconds: UInt64 = 5000
@@ -40,7 +34,7 @@ public final class MemoryKeeper {
   private func look() {
     if !looked { timer?.start(after: Self.secondMilliseconds, repeating: Self.intervalMilliseconds) }
     looked = true
-    let used = Self.cpuNanoseconds
+    let used = SystemClock.processCPU
     // Of a second at least: the first look comes too soon to say more of a start than how little it took.
     let elapsed = max(loop.now - lookedAt, Self.secondMilliseconds)
     let busy = Double(used - cpu) / Double(elapsed * 1_000_000)
@@ -51,12 +45,6 @@ public final class MemoryKeeper {
     ProcessMemory.release()
     trim.trimmed(residentBytes: ProcessStatistics.resident ?? resident)
     // Its own work is none of the process's.
-    cpu = Self.cpuNanoseconds
-  }
-
-  private static var cpuNanoseconds: Int {
-    var time = timespec()
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
-    return time.tv_sec * 1_000_000_000 + time.tv_nsec
+    cpu = SystemClock.processCPU
   }
 }

@@ -1,11 +1,5 @@
 import EventLoop
 
-#if canImport(Glibc)
-  import Glibc
-#elseif canImport(Musl)
-  import Musl
-#endif
-
 /// Watches how late a loop comes to its timers, and how much of its time it works.
 public final class LoopMonitor {
   private let loop: EventLoop
@@ -23,7 +17,7 @@ public final class LoopMonitor {
   public init(loop: EventLoop) { self.loop = loop }
 
   public func start() {
-    (wall, cpu) = (Self.clock(CLOCK_MONOTONIC), Self.clock(CLOCK_THREAD_CPUTIME_ID))
+    (wall, cpu) = (SystemClock.monotonic, SystemClock.threadCPU)
     due = wall + Self.interval
     timer.start(after: 1000, repeating: 1000)
   }
@@ -37,16 +31,9 @@ public final class LoopMonitor {
   }
 
   private func look() {
-    let (now, used) = (Self.clock(CLOCK_MONOTONIC), Self.clock(CLOCK_THREAD_CPUTIME_ID))
+    let (now, used) = (SystemClock.monotonic, SystemClock.threadCPU)
     lag = now > due ? Double(now - due) / 1e9 : 0
     busyRatio = now > wall ? min(1, Double(used &- cpu) / Double(now - wall)) : 0
     (wall, cpu, due) = (now, used, now + Self.interval)
-  }
-
-  /// In nanoseconds.
-  private static func clock(_ id: clockid_t) -> UInt64 {
-    var time = timespec()
-    clock_gettime(id, &time)
-    return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
   }
 }
