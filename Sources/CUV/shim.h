@@ -114,12 +114,12 @@ static inline void cuv_prefetch(uintptr_t address, uintptr_t lines) {
 /* A write to a dead peer is to fail with EPIPE, not to end the process. */
 static inline int cuv_ignore_sigpipe(void) { return signal(SIGPIPE, SIG_IGN) == SIG_ERR ? -errno : 0; }
 
-/* Lets the calling thread's waits end within a microsecond of their time, where the kernel would add up to 50 of its own. A sandbox may not
-   know the call: the waits are longer then. */
-static inline void cuv_wake_on_time(void) { (void)prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0); }
+/* By how much the kernel may put off the end of the calling thread's sleeps and waits; it is 50 µs by default. A sandbox may not know the
+   call: they stay as they are. */
+static inline void cuv_set_timer_slack(unsigned long nanoseconds) { (void)prctl(PR_SET_TIMERSLACK, nanoseconds, 0UL, 0UL, 0UL); }
 
-/* Suspends the thread; a signal may end it earlier. */
-static inline void cuv_rest(long nanoseconds) {
+/* Suspends the thread for less than a second; a signal may end it earlier. */
+static inline void cuv_sleep(long nanoseconds) {
   const struct timespec time = {0, nanoseconds};
   (void)nanosleep(&time, NULL);
 }

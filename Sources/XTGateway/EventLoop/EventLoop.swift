@@ -9,7 +9,8 @@ public protocol DeferredWork: AnyObject {
 /// One libuv loop and its thread. Not Sendable: everything that hangs on a loop is confined to the thread that runs it.
 ///
 /// One `close` is owed. libuv enters Swift through C functions that look the same everywhere: they find their object through the
-/// handle's `data`, call `enter`, do their work and call `leave`, which runs what was deferred meanwhile.
+/// handle's `data`, call `enter`, do their work and call `leave`, which runs what was deferred meanwhile. (But for `WakeupModerator`, which runs
+/// nothing of the owner's.)
 public final class EventLoop {
   private enum State { case open, closing, closed }
 
@@ -74,12 +75,11 @@ public final class EventLoop {
 
   public func stop() { uv_stop(uv) }
 
-  /// Lets the loop rest for 25 µs at a time while it is woken more than 16,000 times a second and rests make the same work cheaper, since
-  /// events gather. To be called once, on the loop's own thread.
-  /// - Parameter progress: what the loop has achieved so far, as bytes sent.
+  /// Lets the loop put off looking for events by 25 µs each time while it turns more than 16,000 times a second and the delay makes the
+  /// same work cheaper, since events gather (`WakeupModeration`). To be called once.
+  /// - Parameter progress: what the loop has achieved so far, as bytes sent. It may only read: no callback is running.
   public func moderateWakeups(progress: @escaping () -> Int) {
     guard state == .open, moderator == nil else { return }
-    cuv_wake_on_time()
     moderator = WakeupModerator(loop: self, progress: progress)
   }
 

@@ -8,8 +8,9 @@
 public enum SystemClock {
   /// Never goes back.
   public static var monotonic: UInt64 { read(CLOCK_MONOTONIC) }
-  /// What the calling thread has computed so far, and the kernel for it.
+  /// CPU time of the calling thread, user and system.
   public static var threadCPU: UInt64 { read(CLOCK_THREAD_CPUTIME_ID) }
+  /// CPU time of the process, user and system.
   public static var processCPU: UInt64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 
   private static func read(_ id: clockid_t) -> UInt64 {

@@ -1,14 +1,15 @@
 import CUV
 
-/// When a loop rests a moment before it looks for events: while it is woken often, and resting makes the same work cheaper.
+/// When a loop puts off looking for events for a moment: while it is woken often, and the delay makes the same work cheaper.
 ///
 /// To fall asleep and be woken costs more than what one event asks for, and a piece that is sent alone wakes its receiver as well. Above
-/// some rate a short rest costs less than it saves: events gather, and the pieces of one stream leave in one write. Network cards do
-/// the same ("interrupt moderation"), and for epoll it was proposed as a "min-wait".
+/// some rate a short delay costs less than it saves: events gather, and the pieces of one stream leave in one write. Network cards do
+/// the same ("interrupt moderation"), and for epoll it was proposed as a minimum wait.
 ///
-/// Whether it is worth it depends on who sends what, so it is tried and measured: rests go on only while they save CPU and slow nothing
+/// Whether it is worth it depends on who sends what, so it is tried and measured: delays go on only while they save CPU and slow nothing
 /// down (one client, say, that asks for something short again and again would wait for every one of them). They hide the rate that led to
-/// them; so after some there is none for the length of a sample, and it is decided anew.
+/// them; so after some there is none for the length of a sample, and it is decided anew. After a failed trial there is none for longer,
+/// each time twice as long.
 struct WakeupModeration {
   struct Reading {
     /// Nanoseconds on a monotonic clock.
@@ -19,18 +20,22 @@ struct WakeupModeration {
     var progress: Int
   }
 
-  /// The longest that anything waits for it.
-  static let restNanoseconds = 25_000
+  /// What is asked for; the kernel adds what it takes to fall asleep and to be woken.
+  static let delayNanoseconds = 25_000
   /// So many turns are looked at together.
   static let sampledTurns = 512
-  /// If they take less than this, which is more than 16,000 turns a second, rests are tried.
+  /// If they take less than this, which is more than 16,000 turns a second, delays are tried.
   static let sampleNanoseconds: UInt64 = 32_000_000
+  /// With delays a sample is over after this time as well, so that they end with the load.
+  static let longestSampleMilliseconds: UInt64 = 128
   /// They go on while at least this share of the progress in a time remains, …
-  static let leastSpeed = 0.7
+  static let leastSpeed = 0.9
   /// … and at most this share of the CPU time for it.
   static let greatestCost = 0.9
-  /// So many samples with rests follow one another; after a failed trial so many without.
+  /// So many samples with delays follow one another.
   static let samples = 15
+  /// So many without, at least, follow a failed trial, and at most this many times as many.
+  static let shortestBackOff = 15, longestBackOff = 16
 
   private struct Pace {
     /// Progress a nanosecond.
@@ -46,22 +51,29 @@ struct WakeupModeration {
   }
 
   private enum Phase {
-    /// No rests. → `resting`
+    /// No delays. → `delaying`
     case watching
     /// With so many samples to come, this one included; how it went without. → `watching`, `leftAlone`
-    case resting(Int, without: Pace)
+    case delaying(Int, without: Pace)
     /// They were of no use. → `watching`
     case leftAlone
   }
 
   private var phase = Phase.watching
-  private(set) var isResting = false
+  private(set) var isDelaying = false
   private var turnsLeft = 0
   private var last = Reading(time: 0, cpu: 0, progress: 0)
+  /// Milliseconds on the loop's own clock, when the sample began.
+  private var began: UInt64 = 0
+  private var backOff = 1
 
   /// A turn passes; only the first of a sample asks for anything.
-  mutating func turn(_ read: () -> Reading) {
-    if turnsLeft == 0 { decide(read()) }
+  /// - Parameter now: milliseconds on a monotonic clock, as coarse as the loop's own.
+  mutating func turn(_ now: UInt64, _ read: () -> Reading) {
+    if turnsLeft == 0 || isDelaying && now &- began > Self.longestSampleMilliseconds {
+      decide(read())
+      began = now
+    }
     turnsLeft -= 1
   }
 
@@ -71,21 +83,25 @@ struct WakeupModeration {
     last = now
     phase = next(isFast, pace)
     turnsLeft = Self.sampledTurns
-    isResting = false
+    isDelaying = false
     switch phase {
     case .watching: break
-    case .resting: isResting = true
-    case .leftAlone: turnsLeft *= Self.samples
+    case .delaying(let samples, _):
+      isDelaying = true
+      if samples < Self.samples { backOff = 1 }
+    case .leftAlone:
+      turnsLeft *= Self.shortestBackOff * backOff
+      backOff = min(2 * backOff, Self.longestBackOff)
     }
   }
 
   private func next(_ isFast: Bool, _ pace: Pace) -> Phase {
     switch phase {
-    case .watching: return isFast && pace.speed > 0 ? .resting(Self.samples, without: pace) : .watching
-    case .resting(let samples, let without):
+    case .watching: return isFast && pace.speed > 0 ? .delaying(Self.samples, without: pace) : .watching
+    case .delaying(let samples, let without):
       let isOfUse = pace.speed >= Self.leastSpeed * without.speed && pace.cost <= Self.greatestCost * without.cost
       guard isOfUse else { return .leftAlone }
-      return samples > 1 ? .resting(samples - 1, without: without) : .watching
+      return samples > 1 ? .delaying(samples - 1, without: without) : .watching
     case .leftAlone: return .watching
     }
   }
@@ -95,8 +111,8 @@ struct WakeupModeration {
 final class WakeupModerator: LoopHandle {
   @exclusivity(unchecked) private var moderation = WakeupModeration()
   private let progress: () -> Int
-  /// Since the loop was made; for tests.
-  private(set) var rests = 0
+  /// Since the loop was made.
+  private(set) var delays = 0
 
   init(loop: EventLoop, progress: @escaping () -> Int) {
     self.progress = progress
@@ -109,11 +125,13 @@ final class WakeupModerator: LoopHandle {
   }
 
   fileprivate func loopWillPoll() {
-    moderation.turn { .init(time: SystemClock.monotonic, cpu: SystemClock.threadCPU, progress: progress()) }
-    // Where something is left to do at once, the loop does not sleep either.
-    guard moderation.isResting, uv_backend_timeout(loop.uv) != 0 else { return }
-    rests += 1
-    cuv_rest(WakeupModeration.restNanoseconds)
+    moderation.turn(loop.now) { .init(time: SystemClock.monotonic, cpu: SystemClock.threadCPU, progress: progress()) }
+    // 0: something is left to do, or libuv has yet to tell the kernel what to watch.
+    guard moderation.isDelaying, uv_backend_timeout(loop.uv) != 0 else { return }
+    // A thread's own; it keeps a sleep from taking up to 50 µs more.
+    if delays == 0 { cuv_set_timer_slack(1000) }
+    delays += 1
+    cuv_sleep(WakeupModeration.delayNanoseconds)
   }
 }
 

@@ -37,7 +37,8 @@ public final class MemoryKeeper {
     let used = SystemClock.processCPU
     // Of a second at least: the first look comes too soon to say more of a start than how little it took.
     let elapsed = max(loop.now - lookedAt, Self.secondMilliseconds)
-    let busy = Double(used - cpu) / Double(elapsed * 1_000_000)
+    // A process that was restored may have less than before.
+    let busy = Double(used > cpu ? used - cpu : 0) / Double(elapsed * 1_000_000)
     (cpu, lookedAt) = (used, loop.now)
     guard let resident = ProcessStatistics.resident, trim.isDue(residentBytes: resident, busy: busy, running: running()) else {
       return
