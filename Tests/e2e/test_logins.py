@@ -133,7 +133,7 @@ def test_a_broken_token_file_is_told_and_replaced(service, tmp_path):
     path = tmp_path / "tokens.json"
     path.write_text("{not json")
     gateway = service.start([login()], pool={"token_file": str(path)})
-    assert "cannot be read" in gateway.err
+    wait_until(lambda: "cannot be read" in gateway.err, "the line about the file")
     assert list(json.loads(path.read_text())) == ["cookie-1"]
 
 
@@ -145,7 +145,7 @@ def test_a_token_near_its_end_is_not_used(service):
     assert state(gateway) == {"near": "expired", "far": "ready"}
     for _ in range(3):
         assert post(gateway, "@say 3").status == 200
-    assert "the token of account near" in gateway.err and "the token of account far" in gateway.err
+    wait_until(lambda: all(f"the token of account {name}" in gateway.err for name in ("near", "far")), "the lines about the tokens")
     assert service.simulator.get("/_stats")["unauthorized"] == 0
 
 
