@@ -67,17 +67,17 @@ struct WakeupModeration {
   private var began: UInt64 = 0
   private var backOff = 1
 
-  /// A turn passes; only the first of a sample asks for anything.
+  /// A turn passes; only the first of a sample reads the clocks, and only one with a delay the time.
   /// - Parameter now: milliseconds on a monotonic clock, as coarse as the loop's own.
-  mutating func turn(_ now: UInt64, _ read: () -> Reading) {
-    if turnsLeft == 0 || isDelaying && now &- began > Self.longestSampleMilliseconds {
+  @inline(__always) mutating func turn(_ now: @autoclosure () -> UInt64, _ read: () -> Reading) {
+    if turnsLeft == 0 || isDelaying && now() &- began > Self.longestSampleMilliseconds {
+      began = now()
       decide(read())
-      began = now
     }
     turnsLeft -= 1
   }
 
-  private mutating func decide(_ now: Reading) {
+  @inline(never) private mutating func decide(_ now: Reading) {
     let isFast = now.time &- last.time < Self.sampleNanoseconds
     let pace = Pace(from: last, to: now)
     last = now
