@@ -48,13 +48,7 @@ import Wire
   /// What died while idle is noticed before anything is sent.
   @Test func connectionThatDiedWhileIdleIsNotUsed() throws {
     try withRig { rig in
-      rig.start(into: Recorder())
-      rig.run()
-      rig.server.connections[0].close()
-      rig.run(milliseconds: 30)
-      let second = Recorder()
-      rig.start(.post, body: [part("x")], into: second)
-      rig.run()
+      let second = rig.postAfterIdleConnectionEnded(behind: "")
       #expect(second.isComplete)
       #expect(rig.server.connections.count == 2)
       #expect(rig.server.requests.count == 2)

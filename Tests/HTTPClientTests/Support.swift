@@ -187,6 +187,19 @@ final class Rig {
     run()
     timer.close()
   }
+
+  /// A connection that has served a request and ends while it is idle, with `bytes` in front of the end; then a request that may be sent once.
+  func postAfterIdleConnectionEnded(behind bytes: String) -> Recorder {
+    start(into: Recorder())
+    run()
+    server.connections[0].send(bytes)
+    server.connections[0].close()
+    run(milliseconds: 30)
+    let second = Recorder()
+    start(.post, body: [part("x")], into: second)
+    run()
+    return second
+  }
 }
 
 func withRig(_ configuration: HTTPClientConfiguration = .init(), _ body: (Rig) throws -> Void) throws {
