@@ -1,3 +1,5 @@
+import EventLoop
+
 #if canImport(Glibc)
   import Glibc
 #elseif canImport(Musl)
@@ -6,11 +8,7 @@
 
 enum Clock {
   /// Microseconds on the monotonic clock, for pacing.
-  static func monotonicMicroseconds() -> UInt64 {
-    var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
-    return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
-  }
+  static func monotonicMicroseconds() -> UInt64 { SystemClock.monotonic / 1000 }
 
   /// Unix time in nanoseconds, for stamps that another process compares.
   static func unixNanoseconds() -> UInt64 {
