@@ -12,7 +12,7 @@ import CUV
 /// each time twice as long.
 struct WakeupModeration {
   struct Reading {
-    /// Nanoseconds on a monotonic clock.
+    /// Nanoseconds on the monotonic clock that the loop's own milliseconds are of.
     var time: UInt64
     /// Nanoseconds of the loop's CPU time.
     var cpu: UInt64
@@ -27,15 +27,15 @@ struct WakeupModeration {
   /// If they take less than this, which is more than 16,000 turns a second, delays are tried.
   static let sampleNanoseconds: UInt64 = 32_000_000
   /// With delays a sample is over after this time as well, so that they end with the load.
-  static let longestSampleMilliseconds: UInt64 = 128
+  static let longestSampleNanoseconds: UInt64 = 128_000_000
   /// They go on while at least this share of the progress in a time remains, …
   static let leastSpeed = 0.9
   /// … and at most this share of the CPU time for it.
   static let greatestCost = 0.9
   /// So many samples with delays follow one another.
   static let samples = 15
-  /// So many without, at least, follow a failed trial, and at most this many times as many.
-  static let shortestBackOff = 15, longestBackOff = 16
+  /// So many without follow a failed trial, twice as many the next, and so on up to the longest.
+  static let shortestBackOff = 15, longestBackOff = 240
 
   private struct Pace {
     /// Progress a nanosecond.
@@ -60,37 +60,31 @@ struct WakeupModeration {
   }
 
   private var phase = Phase.watching
-  private(set) var isDelaying = false
   private var turnsLeft = 0
+  /// When the sample began.
   private var last = Reading(time: 0, cpu: 0, progress: 0)
-  /// Milliseconds on the loop's own clock, when the sample began.
-  private var began: UInt64 = 0
-  private var backOff = 1
+  /// In samples, after the next failed trial.
+  private var backOff = shortestBackOff
+
+  var isDelaying: Bool { if case .delaying = phase { true } else { false } }
 
   /// A turn passes; only the first of a sample reads the clocks, and only one with a delay the time.
-  /// - Parameter now: milliseconds on a monotonic clock, as coarse as the loop's own.
+  /// - Parameter now: milliseconds, the loop's own: as of some moment of the turn.
   @inline(__always) mutating func turn(_ now: @autoclosure () -> UInt64, _ read: () -> Reading) {
-    if turnsLeft == 0 || isDelaying && now() &- began > Self.longestSampleMilliseconds {
-      began = now()
-      decide(read())
-    }
+    if turnsLeft == 0 || isDelaying && now() * 1_000_000 > last.time + Self.longestSampleNanoseconds { decide(read()) }
     turnsLeft -= 1
   }
 
   @inline(never) private mutating func decide(_ now: Reading) {
     let isFast = now.time &- last.time < Self.sampleNanoseconds
-    let pace = Pace(from: last, to: now)
+    phase = next(isFast, Pace(from: last, to: now))
     last = now
-    phase = next(isFast, pace)
     turnsLeft = Self.sampledTurns
-    isDelaying = false
     switch phase {
     case .watching: break
-    case .delaying(let samples, _):
-      isDelaying = true
-      if samples < Self.samples { backOff = 1 }
+    case .delaying(let samples, _): if samples < Self.samples { backOff = Self.shortestBackOff }
     case .leftAlone:
-      turnsLeft *= Self.shortestBackOff * backOff
+      turnsLeft *= backOff
       backOff = min(2 * backOff, Self.longestBackOff)
     }
   }
