@@ -25,7 +25,7 @@ def make_run(tmp_path):
         with open(tmp_path / "out", "wb") as out:
             process = subprocess.Popen(
                 ["make", "run"], cwd=PROJECT, env={**environment, "PORT": str(port)}, stdin=subprocess.DEVNULL, stdout=out,
-                stderr=subprocess.STDOUT, start_new_session=True)
+                stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=as_a_terminal_does)
         started.append(process)
         return process, lambda: (tmp_path / "out").read_text(errors="replace")
 
@@ -34,6 +34,12 @@ def make_run(tmp_path):
         if process.poll() is None:
             process.terminate()
             process.wait(30)
+
+
+def as_a_terminal_does():
+    """A background job of a script ignores these signals, and a shell cannot trap what was ignored when it began."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def processes(port):
